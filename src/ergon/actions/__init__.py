@@ -1,0 +1,1 @@
+"""Actions: what steps do, built in or brought by other packages."""

@@ -1,0 +1,1 @@
+"""The adapters: technologies behind the ports, one folder per port, one file per technology."""

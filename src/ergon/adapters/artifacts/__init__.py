@@ -1,0 +1,1 @@
+"""Artifact stores: keep bytes by their sha256."""

@@ -1,0 +1,1 @@
+"""Codecs: turn values that JSON cannot carry into bytes and back."""

@@ -1,0 +1,128 @@
+"""Worker: the program of a child process, which runs actions for the process that started it.
+
+It is started as `python -m ergon.adapters.executors.worker OWNER SOCKET` with the owner's pid and the descriptor of
+its socket, and ends with its owner: when the socket is closed, and on Linux by a signal of the system as well.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import faulthandler
+import os
+import pickle
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Mapping
+from queue import SimpleQueue
+from types import FrameType
+from typing import Final
+
+from ergon.adapters.executors.failures import Failure, Result, packed, result_of
+from ergon.adapters.executors.invocation import invoke, tell_to_stop
+from ergon.adapters.executors.messages import (
+    HINT,
+    Answer,
+    Compute,
+    Done,
+    Inbox,
+    Message,
+    Ready,
+    Setup,
+    Stop,
+    Work,
+    framed,
+)
+from ergon.adapters.executors.proxy import ProxyContext
+from ergon.errors import CallableUnknown, InputInvalid
+
+_CHUNK: Final = 262_144
+_PR_SET_PDEATHSIG: Final = 1
+
+
+class Worker:
+    """Runs one action after another in the main thread, while another thread listens to the owner."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._socket = connection
+        self._sending = threading.RLock()
+        self._inbox = Inbox()
+        self._jobs: SimpleQueue[Work | None] = SimpleQueue()
+        self._context: ProxyContext | None = None
+        self._is_stopped = False
+        self._c = ctypes.CDLL(None)
+
+    def serve(self) -> None:
+        """Work until there is no more."""
+        signal.signal(signal.SIGTERM, self._on_sigterm)
+        threading.Thread(target=self._listen, name="ergon-owner", daemon=True).start()
+        self._before = _surroundings()
+        self.send(Ready())
+        while not self._is_stopped and (work := self._jobs.get()) is not None:
+            self._do(work)
+
+    def send(self, message: Message) -> None:
+        """Send a message to the owner."""
+        with self._sending:
+            for part in framed(message):
+                self._socket.sendall(part)
+
+    # ---- work
+
+    def _do(self, work: Work) -> None:
+        context = self._context = ProxyContext(work.facts, self.send)
+        result = result_of(lambda: self._output(work, context))
+        self._context = None
+        if not self._is_stopped:
+            self._flush()
+            self.send(Done(result, self._is_clean(result)))
+
+    def _output(self, work: Work, context: ProxyContext) -> object:
+        handler = _loaded_handler(work)
+        inputs = {name: _loaded_input(work.name, name, data) for name, data in work.inputs.items()}
+        return invoke(handler, context, inputs)
+
+    def _flush(self) -> None:
+        """Push out what was printed, so that it arrives before the result."""
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        self._c.fflush(None)
+
+    def _is_clean(self, result: Result) -> bool:
+        """Say whether a next action finds this process as the last one did."""
+        ended_by_exit = result.failure is not None and result.failure.kind == "SystemExit"
+        return not ended_by_exit and _surroundings() == self._before and not _has_children()
+
+    # ---- the owner
+
+    def _listen(self) -> None:
+        """Take messages; when there can be no more, the owner is gone, and so must this process be."""
+        while True:
+            try:
+                data = self._socket.recv(_CHUNK)
+            except OSError:
+                data = b""
+            if not data:
+                _die()
+            for message in self._inbox.feed(data):
+                self._hear(message)
+
+    def _hear(self, message: Message) -> None:
+        context = self._context
+        if isinstance(message, Setup):
+            sys.path[:] = message.path
+        elif isinstance(message, Work):
+            self._jobs.put(message)
+        elif isinstance(message, Stop):
+            self._jobs.put(None)
+        elif isinstance(message, Answer | Compute) and context is not None:
+            context.reply(message)
+
+    def _on_sigterm(self, number: int, frame: FrameType | None) -> None:
+        """Let the action clean up behind itself; what takes too long is killed."""
+        self._is_stopped = True
+        if self._context is not None:
+            tell_to_stop(self._context)
+        raise SystemExit(128 + number)

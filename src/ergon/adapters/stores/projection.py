@@ -1,0 +1,376 @@
+"""The projection of a run: what its events, folded one by one, say to lists and searches.
+
+It is pure and knows no database. A store that keeps tables writes what the last events have touched; one that
+keeps only events folds them when somebody asks. Types that it does not know change nothing (S40).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, cast
+
+from ergon.model import events as e
+from ergon.model.events import Event
+from ergon.model.records import Priority, RunRecord, StepRecord, WaitRecord
+
+LIVE: Final = frozenset({"queued", "running", "waiting"})
+"""Statuses that mean nothing without a live owner."""
+ENDED: Final = frozenset({"succeeded", "partial", "failed", "cancelled"})
+_PRIORITIES: Final = frozenset({"immediate", "scheduled", "deferred"})
+
+
+@dataclass(slots=True)
+class RunFacts:
+    """What is known of the run itself; times in seconds since 1970 UTC."""
+
+    workflow: str = ""
+    status: str = "queued"
+    created_at: float = 0.0
+    definition: str = ""
+    file: str = ""
+    reason: str = ""
+    started_at: float | None = None
+    ended_at: float | None = None
+    parent: str = ""
+    priority: str = "immediate"
+    actor: str = ""
+    trigger: str = ""
+    tags: tuple[str, ...] = ()
+    correlation: str = ""
+
+    def record(self, run: str, *, epoch: int, last_seq: int, status: str = "") -> RunRecord:
+        """Give the record of the run, with another status if one is given."""
+        return RunRecord(
+            id=run,
+            workflow=self.workflow,
+            status=status or self.status,
+            created_at=self.created_at,
+            definition=self.definition,
+            file=self.file,
+            reason=self.reason,
+            started_at=self.started_at,
+            ended_at=self.ended_at,
+            parent=self.parent,
+            priority=cast(Priority, self.priority),
+            actor=self.actor,
+            trigger=self.trigger,
+            tags=self.tags,
+            epoch=epoch,
+            last_seq=last_seq,
+        )
+
+
+@dataclass(slots=True)
+class StepFacts:
+    """What is known of one step instance; `first` is the number of its first event."""
+
+    first: int
+    status: str = "pending"
+    attempts: int = 0
+    started_at: float | None = None
+    ended_at: float | None = None
+    cached: bool = False
+    superseded: bool = False
+    error_type: str = ""
+    succeeded_seq: int = 0
+
+    def record(self, run: str, path: str) -> StepRecord:
+        """Give the record of the step."""
+        return StepRecord(
+            run=run,
+            path=path,
+            status=self.status,
+            attempts=self.attempts,
+            started_at=self.started_at,
+            ended_at=self.ended_at,
+            cached=self.cached,
+            superseded=self.superseded,
+            error_type=self.error_type,
+            succeeded_seq=self.succeeded_seq,
+        )
+
+
+@dataclass(slots=True, frozen=True)
+class WaitFacts:
+    """What a step waits for."""
+
+    why: str
+    due: float | None = None
+    signal: str = ""
+
+    def record(self, run: str, path: str) -> WaitRecord:
+        """Give the record of the wait."""
+        return WaitRecord(run=run, path=path, why=self.why, due=self.due, signal=self.signal)
+
+
+@dataclass(slots=True)
+class Touched:
+    """What events have changed since it was last emptied; None stands for what is gone."""
+
+    run: bool = False
+    steps: dict[str, StepFacts] = field(default_factory=dict)
+    gone: list[StepFacts] = field(default_factory=list)
+    waits: dict[str, WaitFacts | None] = field(default_factory=dict)
+    cached: list[tuple[str, int]] = field(default_factory=list)
+    """Cache keys, each with the number of the event that holds the result."""
+    definitions: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Projection:
+    """All that the events of one run say, so far."""
+
+    run: RunFacts = field(default_factory=RunFacts)
+    steps: dict[str, StepFacts] = field(default_factory=dict)
+    waits: dict[str, WaitFacts] = field(default_factory=dict)
+    touched: Touched = field(default_factory=Touched)
+
+    def apply(self, event: Event) -> None:
+        """Take in the next event."""
+        handler = _HANDLERS.get(event.type)
+        if handler is not None:
+            handler(self, event)
+
+    def step(self, event: Event) -> StepFacts:
+        """Give the facts of an event's step, to be changed."""
+        path = event.step
+        facts = self.steps.get(path)
+        if facts is None:
+            facts = self.steps[path] = StepFacts(event.seq)
+        self.touched.steps[path] = facts
+        if event.attempt > facts.attempts:
+            facts.attempts = event.attempt
+        if self.waits:
+            self.end_wait(path)
+        return facts
+
+    def end_wait(self, path: str) -> None:
+        """Forget what a step waited for."""
+        if self.waits.pop(path, None) is not None:
+            self.touched.waits[path] = None
+
+    def move(self, status: str, reason: str = "") -> RunFacts:
+        """Give the run a status."""
+        self.touched.run = True
+        self.run.status = status
+        self.run.reason = reason
+        return self.run
+
+    def forget_inside(self, roots: set[str]) -> None:
+        """Forget the steps inside blocks that are to be run again: they will be made anew."""
+        for path in [path for path in self.steps if _inside(path, roots)]:
+            facts = self.steps.pop(path)
+            self.touched.steps.pop(path, None)
+            self.touched.gone.append(facts)
+            self.end_wait(path)
+
+
+def _inside(path: str, roots: set[str]) -> bool:
+    """Say whether a path leads through one of others: `fan[2].clean` leads through `fan` and `fan[2]`."""
+    end = len(path)
+    while (end := max(path.rfind(".", 0, end), path.rfind("[", 0, end))) > 0:
+        if path[:end] in roots:
+            return True
+    return False
+
+
+def _text(data: Mapping[str, object], name: str) -> str:
+    value = data.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _paths(data: Mapping[str, object], name: str) -> list[str]:
+    value = data.get(name)
+    return [path for path in value if isinstance(path, str)] if isinstance(value, list | tuple) else []
+
+
+def _error_type(data: Mapping[str, object]) -> str:
+    error = data.get("error")
+    return _text(error, "type") if isinstance(error, Mapping) else ""
+
+
+# ---- the run -----------------------------------------------------------------------------------------------
+
+
+def _run_created(projection: Projection, event: Event) -> None:
+    data, run = event.data, projection.move("queued")
+    run.workflow = _text(data, "workflow")
+    run.created_at = event.at
+    run.file = _text(data, "file")
+    run.parent = _text(data, "parent")
+    priority = _text(data, "priority")
+    run.priority = priority if priority in _PRIORITIES else "immediate"
+    run.actor = _text(data, "actor") or event.actor
+    trigger = data.get("trigger")
+    run.trigger = _text(trigger, "id") if isinstance(trigger, Mapping) else _text(data, "trigger")
+    run.tags = tuple(_paths(data, "tags"))
+    run.correlation = event.correlation
+    _defined(projection, event)
+
+
+def _defined(projection: Projection, event: Event) -> None:
+    definition = _text(event.data, "definition")
+    if definition:
+        projection.run.definition = definition
+        projection.touched.run = True
+        projection.touched.definitions.add(definition)
+
+
+def _run_started(projection: Projection, event: Event) -> None:
+    run = projection.move("running")
+    run.ended_at = None
+    if run.started_at is None:
+        run.started_at = event.at
+
+
+def _run_paused(projection: Projection, event: Event) -> None:
+    projection.move("paused", _text(event.data, "reason"))
+
+
+def _run_waiting(projection: Projection, event: Event) -> None:
+    projection.move("waiting")
+
+
+def _run_interrupted(projection: Projection, event: Event) -> None:
+    projection.move("interrupted", _text(event.data, "reason"))
+
+
+def _run_finished(projection: Projection, event: Event) -> None:
+    status = _text(event.data, "status")
+    run = projection.move(status if status in ENDED else "failed", _text(event.data, "reason"))
+    run.ended_at = event.at
+    for path in list(projection.waits):
+        projection.end_wait(path)
+
+
+def _run_reopened(projection: Projection, event: Event) -> None:
+    projection.move("queued").ended_at = None
+    for path in _paths(event.data, "open"):
+        facts = projection.steps.get(path)
+        if facts is not None:
+            projection.touched.steps[path] = facts
+            facts.status, facts.ended_at, facts.error_type, facts.succeeded_seq = "running", None, "", 0
+    named = (*_paths(event.data, "reset"), *_paths(event.data, "recheck"))
+    reset = [path for path in named if path in projection.steps]
+    for path in reset:
+        _forget_outcome(projection, path, projection.steps[path])
+    if reset:
+        projection.forget_inside(set(reset))
+
+
+# ---- steps -------------------------------------------------------------------------------------------------
+
+
+def _step_started(projection: Projection, event: Event) -> None:
+    step = projection.step(event)
+    step.status = "running"
+    if step.started_at is None:
+        step.started_at = event.at
+    step.ended_at, step.error_type, step.succeeded_seq = None, "", 0
+    step.cached = step.superseded = False
+    if projection.run.status == "waiting":
+        projection.move("running")
+
+
+def _step_waiting(projection: Projection, event: Event) -> None:
+    data, step = event.data, projection.step(event)
+    step.status = "waiting"
+    step.error_type = _error_type(data) or step.error_type
+    due = data.get("due")
+    wait = WaitFacts(
+        _text(data, "why"), float(due) if isinstance(due, int | float) else None, _text(data, "signal")
+    )
+    projection.waits[event.step] = projection.touched.waits[event.step] = wait
+
+
+def _step_resumed(projection: Projection, event: Event) -> None:
+    projection.step(event).status = "pending" if event.attempt else "running"
+
+
+def _attempt_ended(projection: Projection, event: Event) -> None:
+    step = projection.step(event)
+    step.status = "pending"
+    step.error_type = _error_type(event.data) or step.error_type
+
+
+def _step_succeeded(projection: Projection, event: Event) -> None:
+    data, step = event.data, projection.step(event)
+    step.status = "succeeded"
+    step.ended_at = event.at
+    step.succeeded_seq = event.seq
+    if not data:
+        step.error_type = ""
+        return
+    step.error_type = _error_type(data)
+    step.cached = data.get("origin") == "cached"
+    key = _text(data, "cache_key")
+    if key and not step.cached:
+        projection.touched.cached.append((key, event.seq))
+
+
+def _step_failed(projection: Projection, event: Event) -> None:
+    step = projection.step(event)
+    step.status = "failed"
+    step.ended_at = event.at
+    step.error_type = _error_type(event.data)
+
+
+def _step_skipped(projection: Projection, event: Event) -> None:
+    step = projection.step(event)
+    step.status = "skipped"
+    step.ended_at = event.at
+
+
+def _step_cancelled(projection: Projection, event: Event) -> None:
+    step = projection.step(event)
+    step.status = "cancelled"
+    step.ended_at = event.at
+
+
+def _forget_outcome(projection: Projection, path: str, step: StepFacts) -> None:
+    projection.touched.steps[path] = step
+    projection.end_wait(path)
+    step.status = "pending"
+    step.started_at = step.ended_at = None
+    step.cached = step.superseded = False
+    step.error_type, step.succeeded_seq = "", 0
+
+
+def _run_edited(projection: Projection, event: Event) -> None:
+    """Take in an edited definition: it reopens what it changed, and supersedes what it took out (S51)."""
+    _defined(projection, event)
+    _run_reopened(projection, event)
+    for path in _paths(event.data, "superseded"):
+        facts = projection.steps.get(path)
+        if facts is not None:
+            projection.touched.steps[path] = facts
+            facts.superseded = True
+
+
+def _child_opened(projection: Projection, event: Event) -> None:
+    definition = _text(event.data, "definition")
+    if definition:
+        projection.touched.definitions.add(definition)
+
+
+_HANDLERS: Final[Mapping[str, Callable[[Projection, Event], None]]] = {
+    e.RUN_CREATED: _run_created,
+    e.RUN_STARTED: _run_started,
+    e.RUN_EDITED: _run_edited,
+    e.RUN_PAUSED: _run_paused,
+    e.RUN_WAITING: _run_waiting,
+    e.RUN_INTERRUPTED: _run_interrupted,
+    e.RUN_FINISHED: _run_finished,
+    e.RUN_REOPENED: _run_reopened,
+    e.STEP_STARTED: _step_started,
+    e.STEP_WAITING: _step_waiting,
+    e.STEP_RESUMED: _step_resumed,
+    e.ATTEMPT_FAILED: _attempt_ended,
+    e.ATTEMPT_LOST: _attempt_ended,
+    e.STEP_SUCCEEDED: _step_succeeded,
+    e.STEP_FAILED: _step_failed,
+    e.STEP_SKIPPED: _step_skipped,
+    e.STEP_CANCELLED: _step_cancelled,
+    e.CHILD_OPENED: _child_opened,
+}

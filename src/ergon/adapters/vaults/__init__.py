@@ -1,0 +1,1 @@
+"""Vaults: give secrets by name."""

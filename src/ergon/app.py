@@ -1,0 +1,468 @@
+"""The composition root: builds the parts and puts them together; the only module that knows every room."""
+
+from __future__ import annotations
+
+import functools
+import os
+import secrets
+import socket
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from ergon.adapters.clocks.system import SystemClock
+from ergon.engine.editing import notebook_code, plan_edit
+from ergon.engine.engine import Engine, Equipment
+from ergon.engine.handle import Handle
+from ergon.engine.means import OpenedChild
+from ergon.engine.recovery import How, reopening
+from ergon.engine.selection import Selection, select
+from ergon.engine.values import Values
+from ergon.engine.workspace import Workspace
+from ergon.errors import AdapterUnknown, NotPossible, WorkflowInvalid
+from ergon.model import events as e
+from ergon.model.apply import fold
+from ergon.model.definitions import canonical_text, definition_hash
+from ergon.model.directives import Child
+from ergon.model.events import Event
+from ergon.model.graph import Graph, compile_graph
+from ergon.model.policies import Durability
+from ergon.model.records import Command, Priority, RunRecord
+from ergon.model.states import ENDED, Frame, RunState, RunStatus, StepState, StepStatus
+from ergon.model.workflow import Workflow
+from ergon.settings import Settings
+
+if TYPE_CHECKING:
+    from ergon.actions.catalog import ActionCatalog
+    from ergon.engine.live import LiveRun
+    from ergon.loading.loader import Loaded
+    from ergon.ports import ArtifactStore, Executor, Store, Vault
+
+HOME_NAME: Final = ".ergon"
+_ALPHABET: Final = "abcdefghijkmnpqrstuvwxyz23456789"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A workflow that can be run: its definition, and where it came from."""
+
+    workflow: Workflow
+    file: Path | None = None
+
+    def folder(self, workspace: Path) -> Path:
+        """Give the folder that its relative paths start from."""
+        return self.file.parent if self.file is not None else workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a run is to go, beyond its parameters."""
+
+    selection: Selection = field(default_factory=Selection)
+    enable: Sequence[str] = ()
+    disable: Sequence[str] = ()
+    priority: Priority = "immediate"
+    actor: str = ""
+    trigger: str = ""
+    tags: Sequence[str] = ()
+    correlation: str = ""
+    durability: Durability | None = None
+
+
+class App:
+    """Everything that one workspace needs, made when it is first used."""
+
+    def __init__(self, *, home: Path, workspace: Path, settings: Settings) -> None:
+        """`home` is the state's folder; it is made when something is written."""
+        self.settings = settings
+        self.workspace = Workspace(root=workspace, home=home, allowed=settings.allow_paths)
+        self._lock = threading.RLock()
+        self._engines: dict[bool, Engine] = {}
+        self._catalogs: dict[str, ActionCatalog] = {}
+        self._graphs: dict[str, Graph] = {}
+
+    # ---- parts ---------------------------------------------------------------------------------------------------
+
+    @functools.cached_property
+    def store(self) -> Store:
+        """The store of the workspace's runs."""
+        url = self.settings.store or f"sqlite://{self.workspace.home / 'runs.db'}"
+        store: Store = _adapter("ergon.stores", "store", url)
+        return store
+
+    @functools.cached_property
+    def scratch(self) -> Store:
+        """The store of runs with durability off, which lasts as long as the process."""
+        store: Store = _adapter("ergon.stores", "store", "memory:")
+        return store
+
+    @functools.cached_property
+    def artifacts(self) -> ArtifactStore:
+        """Where artifacts lie."""
+        url = self.settings.artifacts or f"file://{self.workspace.home / 'artifacts'}"
+        artifacts: ArtifactStore = _adapter("ergon.artifacts", "artifact store", url)
+        return artifacts
+
+    @functools.cached_property
+    def values(self) -> Values:
+        """Encodes and decodes values."""
+        from ergon.adapters.codecs.standard import CODECS
+
+        return Values(self.artifacts, CODECS)
+
+    @functools.cached_property
+    def vault(self) -> Vault:
+        """Gives secrets."""
+        vault: Vault = _adapter("ergon.vaults", "vault", self.settings.vault)
+        return vault
+
+    def catalog(self, folder: str | Path) -> ActionCatalog:
+        """Give the actions that workflows of a folder can use."""
+        from ergon.actions.catalog import ActionCatalog
+
+        key = str(folder)
+        with self._lock:
+            if key not in self._catalogs:
+                self._catalogs[key] = ActionCatalog(Path(folder) if key else None)
+            return self._catalogs[key]
+
+    def engine(self, *, durable: bool = True) -> Engine:
+        """Give the engine of this process, for runs that are kept or for runs that are not."""
+        with self._lock:
+            if durable not in self._engines:
+                self._engines[durable] = self._make_engine(self.store if durable else self.scratch)
+            return self._engines[durable]
+
+    def _make_engine(self, store: Store) -> Engine:
+        facts = {"pid": os.getpid(), "host": socket.gethostname(), "ergon": version("jupyter-ergon")}
+        return Engine(
+            Equipment(
+                store=store,
+                values=self.values,
+                vault=self.vault,
+                catalog=self.catalog,
+                executors=self._executors,
+                clock=SystemClock,
+                workspace=self.workspace,
+                open_child=self._open_child,
+                facts=facts,
+                concurrency=self.settings.concurrency,
+                runs=self.settings.runs,
+            )
+        )
+
+    def _executors(self, loop: object) -> Mapping[str, Executor]:
+        from ergon.adapters.executors.loop import LoopExecutor
+        from ergon.adapters.executors.process import ProcessExecutor
+        from ergon.adapters.executors.thread import ThreadExecutor
+
+        threads = max(32, self.settings.concurrency * self.settings.runs)
+        return {
+            "loop": LoopExecutor(),
+            "thread": ThreadExecutor(threads),
+            "process": ProcessExecutor(self.settings.processes, finder="ergon.actions.catalog:find_action"),
+        }
+
+    # ---- workflows -----------------------------------------------------------------------------------------------
+
+    def check(self, file: Path) -> Loaded:
+        """Read and check a workflow file; runs nothing and imports nothing that it names."""
+        from ergon.loading.loader import load_file
+
+        return load_file(file, catalog=self.catalog(file.resolve().parent))
+
+    def load(self, file: Path) -> Source:
+        """Read a workflow file; raises `WorkflowInvalid` with all diagnostics."""
+        loaded = self.check(file)
+        if loaded.workflow is None or not loaded.ok:
+            raise WorkflowInvalid(diagnostics=loaded.diagnostics, file=str(file))
+        return Source(loaded.workflow, file.resolve())
+
+    def checked(self, workflow: Workflow, *, folder: Path | None = None) -> Source:
+        """Check a workflow that was made in Python; raises `WorkflowInvalid`."""
+        from ergon.loading.loader import check_workflow
+
+        place = folder or self.workspace.root
+        found = check_workflow(workflow, folder=place, catalog=self.catalog(place))
+        if any(d.severity == "error" for d in found):
+            raise WorkflowInvalid(diagnostics=found)
+        return Source(workflow)
+
+    def graph(self, sha256: str) -> Graph:
+        """Give the compiled graph of a definition that a run kept."""
+        with self._lock:
+            if sha256 not in self._graphs:
+                text = self._definition(sha256)
+                self._graphs[sha256] = compile_graph(Workflow.model_validate_json(text), sha256=sha256)
+            return self._graphs[sha256]
+
+    def _definition(self, sha256: str) -> str:
+        try:
+            return self.store.definition(sha256)
+        except KeyError:
+            return self.scratch.definition(sha256)
+
+    def _keep_graph(self, workflow: Workflow) -> tuple[Graph, str]:
+        text = canonical_text(workflow)
+        sha256 = definition_hash(text)
+        with self._lock:
+            if sha256 not in self._graphs:
+                self._graphs[sha256] = compile_graph(workflow, sha256=sha256)
+            return self._graphs[sha256], text
+
+    # ---- runs ----------------------------------------------------------------------------------------------------
+
+    def start(
+        self,
+        source: Source,
+        parameters: Mapping[str, object],
+        *,
+        from_text: bool = False,
+        options: Options | None = None,
+    ) -> Handle:
+        """Start a run; returns when it is on disk. Raises `ParameterInvalid`, `NotPossible`."""
+        from ergon.loading.arguments import parameters_from
+
+        options = options or Options()
+        workflow = source.workflow
+        given = parameters_from(workflow, parameters, from_text=from_text)
+        graph, text = self._keep_graph(workflow)
+        durability = options.durability or workflow.settings.durability or self.settings.durability
+        created = self._created(source, graph, options)
+        if options.selection:
+            created |= select(graph, options.selection, self._earlier(workflow.name))
+        engine = self.engine(durable=durability != "off")
+        self.catalog(source.folder(self.workspace.root)).refresh()
+        state = RunState(run=_new_id(), frame=Frame(graph=graph), graph_of=self.graph)
+        return engine.start(
+            state,
+            created=created,
+            parameters=self.values.encode(given),
+            definition=text,
+            durability=durability,
+        )
+
+    def _created(self, source: Source, graph: Graph, options: Options) -> dict[str, object]:
+        """Give the data of `run_created` (S41)."""
+        env = {name: os.environ[name] for name in sorted(graph.env) if name in os.environ}
+        data: dict[str, object] = {
+            "workflow": source.workflow.name,
+            "definition": graph.sha256,
+            "version": str(source.workflow.version),
+            "file": str(source.file or ""),
+            "folder": str(source.folder(self.workspace.root)),
+            "priority": options.priority,
+            "actor": options.actor,
+            "tags": list(options.tags or source.workflow.tags),
+            "env": env,
+            "trigger": {"name": options.trigger} if options.trigger else {},
+            "settings": source.workflow.settings.model_dump(mode="json", exclude_unset=True),
+        }
+        optional = {
+            "correlation": options.correlation,
+            "enable": list(options.enable),
+            "disable": list(options.disable),
+        }
+        return data | {key: value for key, value in optional.items() if value}
+
+    def _earlier(self, workflow: str) -> Callable[[str], tuple[str, str] | None]:
+        return lambda path: self.store.latest_output(workflow, path)
+
+    def _open_child(self, child: Child, folder: str) -> OpenedChild:
+        """Load, check and compile a child workflow; called in a thread of the engine."""
+        from ergon.loading.arguments import parameters_from
+
+        source = self.load(Path(folder) / child.path)
+        graph, text = self._keep_graph(source.workflow)
+        parameters = parameters_from(source.workflow, child.parameters, from_text=False)
+        return OpenedChild(
+            sha256=graph.sha256,
+            text=text,
+            name=source.workflow.name,
+            parameters=self.values.encode(parameters),
+            folder=str(source.folder(self.workspace.root)),
+        )
+
+    def resume(self, reference: str, *, how: How = "resume", file: Path | None = None) -> Handle | RunState:
+        """Go on with a run, or run its failed steps again; gives its state where there is nothing to do (S50).
+
+        The run goes on by `file`, or by its own file as it is now, or else by the definition that it kept: what the
+        edit did not touch keeps its result (S51). Raises `RunOwned`, `WorkflowInvalid`.
+        """
+        record = self.record(reference)
+        handle = self.handle(record.id)
+        if handle is not None:
+            return handle
+        store = self._store_of(record.id)
+        lease = store.claim(record.id)
+        try:
+            state = self._folded(store, record)
+            ready = self._going_on(state, how, file)
+        except BaseException:
+            lease.release()
+            raise
+        if ready is None:
+            lease.release()
+            return state
+        workflow = state.frame.graph.workflow
+        durability = workflow.settings.durability or self.settings.durability
+        engine = self.engine(durable=store is self.store)
+        return engine.adopt(state, (), lease, durability=durability, ready=ready)
+
+    def _going_on(self, state: RunState, how: How, file: Path | None) -> Callable[[LiveRun], None] | None:
+        """Plan a resume; gives what journals the plan, or None if there is nothing to do."""
+        if state.status is RunStatus.SUCCEEDED or (state.status is RunStatus.PARTIAL and how == "resume"):
+            return None
+        graph, text = self._graph_now(state, file)
+        changed = functools.partial(self._code_changed, state)
+        if graph.sha256 != state.frame.graph.sha256 or any(changed(step) for step in state.steps.values()):
+            edit = plan_edit(state, graph, how, changed)
+
+            def edited(live: LiveRun) -> None:
+                live.journal.define(graph.sha256, text)
+                live.journal.emit(e.RUN_EDITED, "", 0, edit.as_data(graph.sha256))
+
+            return edited
+        plan = reopening(state, how)
+        if state.status in ENDED and not plan.open and not plan.reset:
+            return None
+
+        def reopened(live: LiveRun) -> None:
+            if state.status in ENDED or plan.open or plan.reset:
+                data = {"how": how, "open": plan.open, "reset": plan.reset}
+                live.journal.emit(e.RUN_REOPENED, "", 0, data)
+
+        return reopened
+
+    def _graph_now(self, state: RunState, file: Path | None) -> tuple[Graph, str]:
+        own = str(state.start.get("file", ""))
+        if file is None and own and Path(own).is_file():
+            file = Path(own)
+        if file is None:
+            return state.frame.graph, canonical_text(state.frame.graph.workflow)
+        source = self.load(file)
+        self.catalog(source.folder(self.workspace.root)).refresh()
+        return self._keep_graph(source.workflow)
+
+    def _code_changed(self, state: RunState, step: StepState) -> bool:
+        """Say whether what a succeeded action ran is not what it would run now (S51)."""
+        uses = step.node.step.uses
+        if uses is None or step.node.kind != "action" or step.status is not StepStatus.SUCCEEDED:
+            return False
+        folder = Path(step.body.frame.folder or self.workspace.root)
+        known = state.code.get(uses)
+        if known is not None and self.catalog(folder).find(uses).code() != known:
+            return True
+        if not step.code:
+            return False
+        inputs = self.values.decode(step.inputs) if step.inputs is not None else step.node.step.with_
+        path = inputs.get("path") if isinstance(inputs, Mapping) else None
+        return (
+            isinstance(path, str) and notebook_code(self.workspace.resolve(path, folder=folder)) != step.code
+        )
+
+    # ---- looking -------------------------------------------------------------------------------------------------
+
+    def handle(self, run: str) -> Handle | None:
+        """Give the handle of a run that this process has."""
+        for engine in self._engines.values():
+            if (found := engine.handle(run)) is not None:
+                return found
+        return None
+
+    def record(self, reference: str) -> RunRecord:
+        """Give a run's record by id, unique prefix, or `last`; raises `RunNotFound`."""
+        if self._engines.get(False) is not None:
+            for record in self.scratch.runs():
+                if record.id == reference:
+                    return record
+        return self.store.run(reference)
+
+    def _store_of(self, run: str) -> Store:
+        if self._engines.get(False) is not None and any(r.id == run for r in self.scratch.runs()):
+            return self.scratch
+        return self.store
+
+    def state(self, reference: str) -> RunState:
+        """Fold a run's journal, as far as it is on disk."""
+        record = self.record(reference)
+        return self._folded(self._store_of(record.id), record)
+
+    def events(self, reference: str, *, after: int = 0) -> list[Event]:
+        """Give the facts of a run that are on disk."""
+        record = self.record(reference)
+        return self._store_of(record.id).events(record.id, after=after)
+
+    def _folded(self, store: Store, record: RunRecord) -> RunState:
+        graph = self.graph(record.definition)
+        state = RunState(run=record.id, frame=Frame(graph=graph), graph_of=self.graph)
+        return fold(state, store.events(record.id))
+
+    # ---- commands ------------------------------------------------------------------------------------------------
+
+    def send(
+        self,
+        reference: str,
+        kind: str,
+        *,
+        data: Mapping[str, object] | None = None,
+        value: object = None,
+        actor: str = "",
+    ) -> RunRecord:
+        """Leave a command for whoever owns a run: pause, cancel, signal or answer (S45)."""
+        record = self.record(reference)
+        if record.status in ENDED:
+            raise NotPossible(what=f"{kind} run {record.id}", reason=f"it has ended ({record.status})")
+        command = Command(
+            kind=kind,  # type: ignore[arg-type]  # the callers are the four methods of the doors
+            run=record.id,
+            data=data or {},
+            value=self.values.encode(value) if kind in ("signal", "answer") else None,
+            actor=actor,
+        )
+        self._store_of(record.id).send(command)
+        return record
+
+    def close(self) -> None:
+        """Interrupt what runs, and close the store."""
+        for engine in self._engines.values():
+            engine.close()
+        if "store" in self.__dict__:
+            self.store.close()
+
+
+def find_home(folder: Path | None = None) -> tuple[Path, Path]:
+    """Give (state's folder, workspace): `$ERGON_HOME`, else the nearest `.ergon/` upward, else here (S11)."""
+    here = (folder or Path.cwd()).resolve()
+    if given := os.environ.get("ERGON_HOME"):
+        return Path(given).resolve(), here
+    for place in (here, *here.parents):
+        if (place / HOME_NAME).is_dir():
+            return place / HOME_NAME, place
+    return here / HOME_NAME, here
+
+
+def open_app(folder: Path | None = None, *, settings: Settings | None = None) -> App:
+    """Open the workspace of a folder, or of the working directory."""
+    home, workspace = find_home(folder)
+    return App(home=home, workspace=workspace, settings=settings or Settings())
+
+
+def _new_id() -> str:
+    return "".join(secrets.choice(_ALPHABET) for _ in range(10))
+
+
+def _adapter(group: str, port: str, url: str) -> Any:  # Any: the port's type is the caller's to say
+    """Make the adapter that serves a URL's scheme, found by entry point."""
+    scheme = url.partition(":")[0]
+    points = entry_points(group=group)
+    for point in points:
+        if point.name == scheme:
+            return point.load()(url)
+    raise AdapterUnknown(port=port, url=url, known=sorted({point.name for point in points}))
+
+
+__all__ = ["App", "Options", "Source", "find_home", "open_app"]

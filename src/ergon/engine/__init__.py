@@ -1,0 +1,1 @@
+"""The engine: runs workflows durably on an event loop of its own."""

@@ -1,0 +1,464 @@
+"""Blocks: what opening, advancing and ending mean for each kind (S25 to S29). No coroutine spans a block."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+from ergon.engine.conductor import Conductor
+from ergon.engine.verdict import STOP_REASONS, judge
+from ergon.errors import InputInvalid, LoopLimit, Timeout
+from ergon.model import events as e
+from ergon.model.events import NO_DATA
+from ergon.model.expressions import Template
+from ergon.model.outputs import gathered
+from ergon.model.records import ErrorRecord
+from ergon.model.states import BodyState, BodyStatus, StepState, StepStatus
+
+_CANCELLING = ("cancel", "cancel_all", "race")
+
+
+class Blocks:
+    """The block logic of one run."""
+
+    def __init__(self, conductor: Conductor) -> None:
+        self._do = conductor
+        self._journal = conductor.journal
+        self._state = conductor.state
+        self._evaluator = conductor.evaluator
+        self._reader = conductor.evaluator.reader
+
+    # ---- opening -------------------------------------------------------------------------------------------------
+
+    def open(self, step: StepState) -> None:
+        """Start a block, or go on with one that a resume found open."""
+        match step.node.kind:
+            case "for_each":
+                assert step.node.items is not None
+                names = self._evaluator.names(step.body)
+                self._evaluator.evaluate(step.node.items, names, step.body, partial(self._listed, step))
+            case "while":
+                self._start(step)
+                self._iterate(step, 0)
+            case "choose":
+                self._start(step)
+                self._choose(step, 0)
+            case "parallel":
+                self._start(step)
+                self._open_body(step, step.path, 0)
+            case "action":
+                raise AssertionError("an action is not a block")
+
+    def _start(self, step: StepState, data: Mapping[str, object] = NO_DATA, value: str | None = None) -> None:
+        self._journal.emit(e.STEP_STARTED, step.path, 0, data, value)
+        self.arm_limit(step)
+
+    def arm_limit(self, step: StepState) -> None:
+        """Arm a block's time limit, counted from its start."""
+        limit = step.node.step.timeout
+        if limit is None or step.node.kind == "action" or step.node.bodies[0].leaf:
+            return
+        seconds = limit if isinstance(limit, (int, float)) else float(str(self._do.resolve(step)(limit)))
+        due = (step.started_at or 0.0) + seconds
+        self._do.waits.arm_until((step, "limit"), due, lambda: self._do.stop_block(step, "timeout"))
+
+    def _open_body(self, step: StepState, path: str, index: int) -> BodyState:
+        self._journal.emit(e.BODY_OPENED, path, 0, {"owner": step.path, "index": index})
+        assert step.bodies is not None
+        body = step.bodies[index]
+        self._do.scheduler.entered(body)
+        return body
+
+    # ---- for_each ------------------------------------------------------------------------------------------------
+
+    def _listed(self, step: StepState, value: object, error: Exception | None) -> None:
+        if step.settled:
+            return
+        if error is None and isinstance(value, Mapping):
+            value = [{"key": key, "value": member} for key, member in value.items()]
+        if error is None and not isinstance(value, (list, tuple)):
+            error = InputInvalid(
+                action="for_each",
+                field="for_each",
+                reason=f"a list or a mapping is needed, not {type(value).__name__}",
+            )
+        if error is not None:
+            self._do.fail(step, self._do.error(error, 0))
+            return
+        items = list(value) if isinstance(value, (list, tuple)) else []
+        if (text := self._reader.values.encode_inline(items)) is not None:
+            self._begin(step, len(items), text)
+            return
+
+        def encoded(result: object, error: Exception | None) -> None:
+            if error is not None:
+                self._do.fail(step, self._do.error(error, 0))
+            elif not step.settled:
+                self._begin(step, len(items), str(result))
+
+        self._evaluator.in_thread(lambda: self._reader.values.encode(items), encoded)
+
+    def _begin(self, step: StepState, count: int, text: str) -> None:
+        self._start(step, {"count": count}, text)
+        if count == 0:
+            self._end(step)
+        else:
+            self._do.scheduler.offer(step)
+
+    def open_next(self, step: StepState) -> None:
+        """Open the next item of a `for_each`, or the next iteration of a loop that has one action."""
+        index = len(step.bodies or {})
+        if step.stopping or step.settled:
+            return
+        if step.node.kind == "for_each" and (index >= step.count or not self._room(step)):
+            return
+        path = f"{step.path}[{index}]"
+        if step.node.bodies[0].leaf:
+            self._open_leaf(step, path)
+        else:
+            self._open_body(step, path, index)
+        if step.node.kind == "for_each" and index + 1 < step.count and self._room(step):
+            self._do.scheduler.offer(step)
+
+    def _room(self, step: StepState) -> bool:
+        limit = step.node.step.concurrency
+        return limit is None or step.open < limit
+
+    def _open_leaf(self, step: StepState, path: str) -> None:
+        node = step.node.bodies[0].nodes[0]
+        verdict = judge(node, None, step.body)
+        if verdict.kind == "skip":
+            self._journal.emit(e.STEP_SKIPPED, path, 0, {"reason": verdict.reason})
+            self.body_settled(self._state.steps[path].body)
+            return
+        self._journal.emit(e.STEP_STARTED, path, 1)
+        leaf = self._state.steps[path]
+        self._do.scheduler.entered(leaf.body)
+        self._do.attempts.expect(leaf)
+        self._journal.after(lambda: self._do.attempts.launch(leaf))
+
+    # ---- loops ---------------------------------------------------------------------------------------------------
+
+    def _iterate(self, step: StepState, index: int) -> None:
+        """Begin iteration `index`, if its time has come and its test holds."""
+        every = step.node.step.every
+        if every is not None and index > 0 and step.bodies:
+            due = step.bodies[index - 1].opened_at + every
+            if self._journal.now() < due:
+                self._journal.emit(e.STEP_WAITING, step.path, 0, {"why": "every", "due": due})
+                self.wait_for_turn(step)
+                return
+        self._test(step, index)
+
+    def wait_for_turn(self, step: StepState) -> None:
+        """Arm the timer of a loop that waits for the time of its next iteration."""
+        assert step.wait is not None
+        assert step.wait.due is not None
+
+        def due() -> None:
+            if step.status is StepStatus.WAITING:
+                self._journal.emit(e.STEP_RESUMED, step.path, 0, {"by": "time"})
+                self._test(step, len(step.bodies or {}))
+
+        self._do.waits.arm_until(step, step.wait.due, due)
+
+    def _test(self, step: StepState, index: int) -> None:
+        test = step.node.test
+        if test is None or step.tested >= index:
+            self._enter(step, index)
+            return
+
+        def then(value: object, error: Exception | None) -> None:
+            if step.status is not StepStatus.RUNNING or step.stopping:
+                return
+            if error is not None:
+                self._do.fail(step, self._do.error(error, 0))
+                return
+            self._journal.emit(e.LOOP_TESTED, step.path, 0, {"index": index, "again": bool(value)})
+            if value:
+                self._enter(step, index)
+            else:
+                self._end(step)
+
+        if isinstance(test, bool):
+            then(test, None)
+            return
+        last = self._reader.last(self._state, step, index)
+        names = self._evaluator.names(step.body, extra={"loop": {"index": index, "last": last}})
+        self._evaluator.evaluate(test, names, step.body, then)
+
+    def _enter(self, step: StepState, index: int) -> None:
+        limit = step.node.step.max_iterations
+        if limit is not None and index >= limit:
+            self._do.fail(step, self._do.error(LoopLimit(limit=limit), 0))
+        elif step.node.bodies[0].leaf:
+            self._do.scheduler.offer(step)
+        else:
+            self._open_body(step, f"{step.path}[{index}]", index)
+
+    def _iterated(self, step: StepState, body: BodyState) -> None:
+        """Go on after an iteration: end, or take the next one."""
+        until = step.node.until
+        if body.broken:
+            self._end(step)
+            return
+        if until is None:
+            self._iterate(step, body.index + 1)
+            return
+
+        def then(value: object, error: Exception | None) -> None:
+            if step.status is not StepStatus.RUNNING or step.stopping:
+                return
+            if error is not None:
+                self._do.fail(step, self._do.error(error, 0))
+                return
+            self._journal.emit(e.LOOP_TESTED, step.path, 0, {"index": body.index, "again": not value})
+            if value:
+                self._end(step)
+            else:
+                self._iterate(step, body.index + 1)
+
+        if isinstance(until, bool):
+            then(until, None)
+        else:
+            self._evaluator.evaluate(until, self._evaluator.names(body), body, then)
+
+    # ---- choose --------------------------------------------------------------------------------------------------
+
+    def _choose(self, step: StepState, number: int) -> None:
+        """Try branches in order; the first that holds is taken (S28)."""
+        branches = step.node.branches
+        if number == len(branches):
+            self._journal.emit(e.BRANCH_CHOSEN, step.path, 0, {"branch": None})
+            self._do.skip(step, "no branch held")
+            return
+        test = branches[number]
+
+        def then(value: object, error: Exception | None) -> None:
+            if step.status is not StepStatus.RUNNING or step.stopping:
+                return
+            if error is not None:
+                self._do.fail(step, self._do.error(error, 0))
+            elif value:
+                self._journal.emit(e.BRANCH_CHOSEN, step.path, 0, {"branch": number})
+                self._open_body(step, step.path, number)
+            else:
+                self._choose(step, number + 1)
+
+        if isinstance(test, Template):
+            self._evaluator.evaluate(test, self._evaluator.names(step.body), step.body, then)
+        else:
+            then(test is None or test, None)
+
+    # ---- resuming ------------------------------------------------------------------------------------------------
+
+    def restore(self, step: StepState) -> None:
+        """Go on with a block that was open when its run was last written."""
+        self.arm_limit(step)
+        for body in list((step.bodies or {}).values()):
+            if body.status == "open" and not body.unsettled and not step.settled:
+                self.body_settled(body)
+        if step.settled or (step.open and step.node.kind != "for_each"):
+            return
+        if step.stopping:
+            self.stopped(step)
+        else:
+            self._go_on(step)
+
+    def _go_on(self, step: StepState) -> None:
+        """Take the next step of a block of which nothing is open: what a crash kept it from."""
+        bodies = step.bodies or {}
+        match step.node.kind:
+            case "for_each" if len(bodies) < step.count:
+                self._do.scheduler.offer(step)
+            case "for_each" if step.open:
+                pass
+            case "while" if not bodies:
+                self._iterate(step, 0)
+            case "while":
+                self._closed(step, bodies[len(bodies) - 1], result_of(bodies[len(bodies) - 1])[0])
+            case "choose" if step.branch is None:
+                self._choose(step, 0)
+            case "choose" if step.branch is not None and step.branch not in bodies:
+                self._open_body(step, step.path, step.branch)
+            case "parallel" if not bodies:
+                self._open_body(step, step.path, 0)
+            case "action":
+                pass
+            case _:
+                self._end(step)
+
+    # ---- ending --------------------------------------------------------------------------------------------------
+
+    def settled_inside(self, step: StepState) -> None:
+        """Look whether a step has won the race that its block is (S29)."""
+        owner = step.body.owner
+        if owner is None or owner.node.kind != "parallel" or owner.node.step.wait_for != "any":
+            return
+        if step.status is StepStatus.SUCCEEDED and not owner.winner and not step.body.stopping:
+            self._journal.emit(e.RACE_WON, owner.path, 0, {"winner": step.node.id})
+            self._do.stop(step.body, "race")
+
+    def body_settled(self, body: BodyState) -> None:
+        """Close a body whose steps have all ended, and let its block go on."""
+        owner = body.owner
+        if owner is None:
+            self._do.close_root()
+            return
+        for child in body.children:
+            self.settled_inside(child)
+        status, error = result_of(body)
+        if owner.node.kind == "action":
+            self._do.close_child(owner, body, status, error)
+        elif body.body.leaf:
+            self._closed(owner, body, status)
+        elif status == "succeeded" and body.body.output is not None and not owner.winner:
+            self._output(owner, body)
+        else:
+            self._close(owner, body, status, error, None)
+
+    def _output(self, owner: StepState, body: BodyState) -> None:
+        """Evaluate a block's `output`, inside (S25)."""
+        template = body.body.output
+        assert template is not None
+
+        def then(value: object, error: Exception | None) -> None:
+            if error is not None:
+                self._close(owner, body, "failed", self._do.error(error, 0), None)
+                return
+            text = self._reader.values.encode_inline(value)
+            if text is not None:
+                self._close(owner, body, "succeeded", None, text)
+            else:
+                self._evaluator.in_thread(lambda: self._reader.values.encode(value), encoded)
+
+        def encoded(text: object, error: Exception | None) -> None:
+            if error is not None:
+                self._close(owner, body, "failed", self._do.error(error, 0), None)
+            else:
+                self._close(owner, body, "succeeded", None, str(text))
+
+        self._evaluator.evaluate(template, self._evaluator.names(body), body, then)
+
+    def _close(
+        self,
+        owner: StepState,
+        body: BodyState,
+        status: BodyStatus,
+        error: ErrorRecord | None,
+        text: str | None,
+    ) -> None:
+        data: dict[str, object] = {"owner": owner.path, "index": body.index, "status": status}
+        if error is not None:
+            data["error"] = error.as_data()
+        self._journal.emit(e.BODY_CLOSED, body.path, 0, data, text)
+        self._do.scheduler.left(body)
+        self._closed(owner, body, status)
+
+    def _closed(self, owner: StepState, body: BodyState, status: BodyStatus) -> None:
+        """Let a block go on after one of its bodies has closed."""
+        kind = owner.node.kind
+        if owner.settled:
+            return
+        if kind == "for_each":
+            self._item_closed(owner, status)
+        elif kind == "while" and status == "succeeded" and not owner.stopping:
+            self._iterated(owner, body)
+        else:
+            self._end(owner)
+
+    def _item_closed(self, owner: StepState, status: BodyStatus) -> None:
+        if status == "failed" and owner.node.step.on_item_error == "stop" and not owner.stopping:
+            self._do.stop_block(owner, "failure")
+        elif owner.open == 0 and (owner.stopping or len(owner.bodies or {}) >= owner.count):
+            self._end(owner)
+        else:
+            self._do.scheduler.offer(owner)
+
+    def stopped(self, step: StepState) -> None:
+        """End a block that was told to stop, once nothing in it is open."""
+        if not step.settled and step.open == 0:
+            self._end(step)
+
+    def _end(self, step: StepState) -> None:
+        """End a block: what became of it follows from its bodies."""
+        if step.settled:
+            return
+        self._do.waits.drop((step, "limit"))
+        self._reader.drop(step)
+        failed = [b for b in (step.bodies or {}).values() if result_of(b)[0] == "failed"]
+        tolerant = step.node.kind == "for_each" and step.node.step.on_item_error == "continue"
+        if step.stopping == "timeout":
+            limit = step.node.step.timeout
+            error = Timeout(seconds=limit if isinstance(limit, float) else 0.0, what="block")
+            self._do.fail(step, self._do.error(error, 0))
+        elif failed and not tolerant and not step.winner:
+            first = min(failed, key=_ended_at)
+            self._do.fail(
+                step, first.error or result_of(first)[1] or ErrorRecord("ActionFailed", "It failed.")
+            )
+        elif step.stopping or (_was_cancelled(step) and not step.winner):
+            self._do.cancel_now(step, STOP_REASONS[step.stopping or "cancel"])
+        else:
+            self._succeed(step, tolerated=bool(failed) and tolerant)
+
+    def _succeed(self, step: StepState, *, tolerated: bool) -> None:
+        data: dict[str, object] = {"gathers": _gathers(step)}
+        if tolerated:
+            data["tolerated"] = True
+        if not step.node.step.validate_ or step.node.bodies[0].leaf:
+            self._do.succeed(step, None, data)
+            return
+
+        def then(warnings: object, error: Exception | None) -> None:
+            if error is not None:
+                self._do.fail(step, self._do.error(error, 0))
+                return
+            for warning in warnings if isinstance(warnings, list) else ():
+                self._journal.emit(e.STEP_WARNED, step.path, 0, {"message": warning})
+            self._do.succeed(step, None, data)
+
+        text = gathered(self._state, step, _gathers(step)) or "null"
+        self._evaluator.in_thread(lambda: self._do.attempts.check(step, text), then)
+
+
+def result_of(body: BodyState) -> tuple[BodyStatus, ErrorRecord | None]:
+    """Say what became of a body whose steps have all ended: a pure function of them."""
+    if body.status != "open":
+        return body.status, body.error
+    failed = [c for c in body.children if c.status is StepStatus.FAILED and not c.node.step.optional]
+    race = body.owner is not None and body.owner.node.step.wait_for == "any"
+    if race and body.owner is not None and body.owner.winner:
+        return "succeeded", None
+    if failed and body.stopping != "race":
+        first = min(failed, key=lambda c: c.ended_at or 0.0)
+        return "failed", first.error
+    if body.stopping in (*_CANCELLING, "timeout", "failure"):
+        return "cancelled", None
+    if body.body.leaf and body.children[0].status is StepStatus.CANCELLED:
+        return "cancelled", None
+    return "succeeded", None
+
+
+def _ended_at(body: BodyState) -> float:
+    return min((c.ended_at or 0.0 for c in body.children if c.status is StepStatus.FAILED), default=0.0)
+
+
+def _was_cancelled(step: StepState) -> bool:
+    return any(result_of(b)[0] == "cancelled" and b.stopping != "" for b in (step.bodies or {}).values())
+
+
+def _gathers(step: StepState) -> str:
+    """Say where the output of a block lies."""
+    bodies = step.bodies or {}
+    match step.node.kind:
+        case "for_each":
+            return "items"
+        case "while":
+            return f"body:{len(bodies) - 1}" if bodies else ""
+        case "choose":
+            return f"body:{step.branch}"
+        case _:
+            if step.winner:
+                return f"child:{step.winner}"
+            return "body:0" if step.node.step.output is not None else "children"

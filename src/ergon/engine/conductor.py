@@ -1,0 +1,306 @@
+"""The conductor: turns what has happened into the next events of a run.
+
+It judges steps whose sources have settled, starts what the scheduler gives, settles what has ended, stops bodies,
+and closes them. All of it works on the state alone, the same at every depth and the same after a resume.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from ergon.engine.attempts import Attempts
+from ergon.engine.evaluator import Evaluator
+from ergon.engine.journal import Journal
+from ergon.engine.scheduler import Scheduler
+from ergon.engine.verdict import STOP_REASONS, judge, may_be_spared, refused, spared
+from ergon.engine.waits import Waits
+from ergon.errors import TemplateFailed
+from ergon.model import events as e
+from ergon.model.events import NO_DATA
+from ergon.model.expressions import Template, parse_template
+from ergon.model.records import ErrorRecord
+from ergon.model.states import BodyState, BodyStatus, StepState, StepStatus, StopMode
+from ergon.ports import Clock
+
+_PENDING, _RUNNING, _WAITING = StepStatus.PENDING, StepStatus.RUNNING, StepStatus.WAITING
+_SUCCEEDED, _FAILED = StepStatus.SUCCEEDED, StepStatus.FAILED
+
+
+class BlockLogic(Protocol):
+    """What the conductor asks of the blocks."""
+
+    def open(self, step: StepState) -> None:
+        """Start a block."""
+
+    def open_next(self, step: StepState) -> None:
+        """Open a block's next item, for which there is room."""
+
+    def body_settled(self, body: BodyState) -> None:
+        """Go on after all steps of a body have ended."""
+
+    def stopped(self, step: StepState) -> None:
+        """Go on after a block was told to stop."""
+
+    def settled_inside(self, step: StepState) -> None:
+        """Look at a step that ended inside a block whose body goes on."""
+
+
+class Conductor:
+    """Decides for one run."""
+
+    blocks: BlockLogic
+    close_root: Callable[[], None]
+    """Ends the run, whose steps have all ended."""
+    close_child: Callable[[StepState, BodyState, BodyStatus, ErrorRecord | None], None]
+    """Ends a `workflow.run`, whose child's steps have all ended."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        scheduler: Scheduler,
+        evaluator: Evaluator,
+        attempts: Attempts,
+        waits: Waits,
+        clock: Clock,
+        error: Callable[[BaseException, int], ErrorRecord],
+    ) -> None:
+        self.journal = journal
+        self.state = journal.state
+        self.scheduler = scheduler
+        self.evaluator = evaluator
+        self.attempts = attempts
+        self.waits = waits
+        self._clock = clock
+        self.error = error
+        self._settled: deque[StepState] = deque()
+        self.halted = False
+        """Whether nothing new may start: the run pauses, or is interrupted."""
+
+    # ---- one turn ------------------------------------------------------------------------------------------------
+
+    def advance(self) -> float | None:
+        """Go on until nothing more can be decided; gives the seconds until a rate lets a step start, if one waits."""
+        scheduler, settled = self.scheduler, self._settled
+        while True:
+            while settled:
+                self._follow(settled.popleft())
+            if self.halted or self.state.pausing:
+                return None
+            if scheduler.unjudged:
+                self._judge(scheduler.unjudged.popleft())
+                continue
+            step, wake = scheduler.take(self._clock.monotonic())
+            if step is None:
+                if not settled and not scheduler.unjudged:
+                    return wake
+            elif step.node.kind == "action":
+                self.start_action(step)
+            else:
+                self.blocks.open_next(step)
+
+    def _follow(self, step: StepState) -> None:
+        """Let others follow from a step that has settled."""
+        self.scheduler.settled(step)
+        body = step.body
+        if step.node.serves >= 0:
+            self._stood_in(body.children[step.node.serves], step)
+        if step.status is _FAILED and not step.node.step.optional:
+            self._failed(step, body)
+        if body.unsettled == 0 and body.status == "open":
+            self.blocks.body_settled(body)
+        elif body.owner is not None:
+            self.blocks.settled_inside(step)
+
+    # ---- judging -------------------------------------------------------------------------------------------------
+
+    def _judge(self, step: StepState) -> None:
+        if step.status is not _PENDING:
+            return
+        body = step.body
+        verdict = judge(step.node, body, body.owner.body if body.owner is not None else None)
+        if verdict.kind == "skip":
+            self.skip(step, verdict.reason)
+        elif verdict.kind == "cancel":
+            self.cancel_now(step, verdict.reason)
+        elif step.condition is None and (tests := _conditions(step, self.state.start)):
+            self._test(step, tests)
+        else:
+            self._ready(step)
+
+    def _test(self, step: StepState, tests: list[tuple[Template | bool, str]]) -> None:
+        """Evaluate `enabled`, `when` and the edges' conditions, in order, until one does not hold."""
+        test, what = tests[0]
+
+        def then(value: object, error: Exception | None) -> None:
+            if step.status is not _PENDING:
+                return
+            if error is not None:
+                self.fail(step, self.error(error, 0))
+            elif not value:
+                self.skip(step, what)
+            elif len(tests) > 1:
+                self._test(step, tests[1:])
+            else:
+                self.journal.emit(e.CONDITION_EVALUATED, step.path, 0, {"result": True})
+                self._ready(step)
+
+        if isinstance(test, bool):
+            then(test, None)
+        else:
+            self.evaluator.evaluate(test, self.evaluator.names(step.body), step.body, then)
+
+    def _ready(self, step: StepState) -> None:
+        if step.kept is not None:
+            self.succeed(step, step.kept, {"origin": "kept"})
+        elif step.node.kind == "action":
+            self.scheduler.enqueue(step)
+        else:
+            self.blocks.open(step)
+
+    # ---- what becomes of a step ----------------------------------------------------------------------------------
+
+    def start_action(self, step: StepState) -> None:
+        """Start an attempt: it begins when its start is on disk."""
+        self.journal.emit(e.STEP_STARTED, step.path, step.attempt + 1)
+        self.attempts.expect(step)
+        self.journal.after(lambda: self.attempts.launch(step))
+
+    def skip(self, step: StepState, reason: str) -> None:
+        """Skip a step."""
+        self.journal.emit(e.STEP_SKIPPED, step.path, 0, {"reason": reason})
+        self._settled.append(step)
+
+    def cancel_now(self, step: StepState, reason: str) -> None:
+        """Cancel a step that is not under way."""
+        self.waits.drop(step)
+        self.journal.emit(e.STEP_CANCELLED, step.path, step.attempt, {"reason": reason})
+        self._settled.append(step)
+
+    def succeed(self, step: StepState, value: str | None, data: Mapping[str, object] = NO_DATA) -> None:
+        """Let a step succeed with an output in stored form."""
+        self.waits.drop(step)
+        self.journal.emit(e.STEP_SUCCEEDED, step.path, step.attempt, data, value)
+        self._settled.append(step)
+
+    def fail(self, step: StepState, error: ErrorRecord, data: Mapping[str, object] = NO_DATA) -> None:
+        """Let a step fail after its last attempt, or let something stand in for it (S31)."""
+        self.waits.drop(step)
+        details = {**data, "error": error.as_data()}
+        stand_in = step.node.step.on_error
+        if stand_in is not None and step.body.stopping in ("", "failure"):
+            if stand_in.continues:
+                text = self.evaluator.reader.values.encode(stand_in.continue_)
+                self.succeed(step, text, {**details, "origin": "continued"})
+                return
+            if step.node.stand_in >= 0:
+                self.journal.emit(e.STEP_WAITING, step.path, step.attempt, {**details, "why": "stand_in"})
+                self.scheduler.called(step)
+                return
+        self.journal.emit(e.STEP_FAILED, step.path, step.attempt, details)
+        self._settled.append(step)
+
+    def _stood_in(self, failed: StepState, stand_in: StepState) -> None:
+        """End a step that waited for its stand-in."""
+        if failed.wait is None or failed.wait.why != "stand_in":
+            return
+        error = failed.error or ErrorRecord("ActionFailed", "The step failed.")
+        if stand_in.status is _SUCCEEDED:
+            data = {"origin": "stand_in", "gathers": f"stand_in:{stand_in.node.id}", "error": error.as_data()}
+            self.succeed(failed, None, data)
+            return
+        self.journal.emit(e.STEP_FAILED, failed.path, failed.attempt, {"error": error.as_data()})
+        self._settled.append(failed)
+
+    # ---- stopping ------------------------------------------------------------------------------------------------
+
+    def _failed(self, step: StepState, body: BodyState) -> None:
+        """Do what `on_failure` says after a failure that nothing handles (S30)."""
+        owner = body.owner
+        if body.stopping or (owner is not None and owner.node.step.wait_for == "any"):
+            return
+        policy = body.frame.graph.workflow.settings.on_failure
+        if policy == "finish":
+            return
+        if policy == "pause":
+            self.journal.emit(e.RUN_PAUSING, "", 0, {"reason": f"step '{step.path}' failed"})
+            return
+        self.stop(body, "failure", failed=step.path)
+
+    def stop(self, body: BodyState, mode: StopMode, *, failed: str = "") -> None:
+        """Stop a body: nothing more starts in it but what the mode spares."""
+        if body.owner is None:
+            data: dict[str, object] = {"mode": mode, "failed": failed} if failed else {"mode": mode}
+            self.journal.emit(e.RUN_STOPPING, "", 0, data)
+        else:
+            self.journal.emit(e.RUN_STOPPING, body.owner.path, 0, {"mode": mode, "index": body.index})
+        self._stop_children(body, mode)
+
+    def stop_block(self, step: StepState, mode: StopMode) -> None:
+        """Stop a block that runs or waits, with all that is open in it."""
+        if step.settled:
+            return
+        self.journal.emit(e.RUN_STOPPING, step.path, 0, {"mode": mode})
+        for body in list((step.bodies or {}).values()):
+            if body.status == "open":
+                self._stop_children(body, mode)
+        self.blocks.stopped(step)
+
+    def _stop_children(self, body: BodyState, mode: StopMode) -> None:
+        reason = STOP_REASONS[mode]
+        for child in body.children:
+            if child.settled:
+                continue
+            is_block = child.node.kind != "action" or bool(child.bodies)
+            if child.status is _PENDING:
+                if why := refused(child.node, body):
+                    self.skip(child, why)
+                elif not may_be_spared(child.node, mode):
+                    self.cancel_now(child, reason)
+            elif mode != "cancel_all" and spared(child.node, body):
+                continue
+            elif is_block:
+                self.stop_block(child, mode)
+            elif child.status is _WAITING:
+                self.cancel_now(child, reason)
+            else:
+                self.attempts.cancel(child, reason)
+
+    # ---- small things --------------------------------------------------------------------------------------------
+
+    def resolve(self, step: StepState) -> Callable[[str], object]:
+        """Give what evaluates a policy's template in a step's scope."""
+
+        def resolve(source: str) -> object:
+            template = parse_template(source)
+            if template is None:
+                raise TemplateFailed(source=source, reason="it is not a template")
+            return template.evaluate(self.evaluator.names(step.body))
+
+        return resolve
+
+
+def _conditions(step: StepState, start: Mapping[str, object]) -> list[tuple[Template | bool, str]]:
+    """Give what must hold before a step starts, with what to say when it does not."""
+    node, tests = step.node, list[tuple[Template | bool, str]]()
+    enabled: bool | str = node.step.enabled
+    if _named(start.get("enable"), step):
+        enabled = True
+    if _named(start.get("disable"), step):
+        enabled = False
+    if enabled is False:
+        return [(False, "it is disabled")]
+    if isinstance(enabled, str) and (template := parse_template(enabled)) is not None:
+        tests.append((template, "it is disabled"))
+    if node.when is not None and node.when is not True:
+        tests.append((node.when, f"its condition does not hold: {node.step.when}"))
+    for edge in node.edges:
+        if edge.when is not None:
+            tests.append((edge.when, f"the condition on its edge from '{edge.source}' does not hold"))
+    return tests
+
+
+def _named(names: object, step: StepState) -> bool:
+    return isinstance(names, (list, tuple)) and (step.node.id in names or step.path in names)

@@ -1,0 +1,369 @@
+"""The engine: an event loop in a thread of its own, and the runs that live on it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
+
+from ergon.engine.admission import Admission, Ticket
+from ergon.engine.bus import Bus
+from ergon.engine.caching import Caching
+from ergon.engine.evaluator import Evaluator
+from ergon.engine.handle import Handle
+from ergon.engine.journal import Acknowledgements
+from ergon.engine.live import LiveRun
+from ergon.engine.means import Means, OpenedChild
+from ergon.engine.services import Services
+from ergon.engine.values import Values
+from ergon.engine.workspace import Workspace
+from ergon.errors import StoreError
+from ergon.model import events as e
+from ergon.model.apply import fold
+from ergon.model.directives import Child
+from ergon.model.events import Event
+from ergon.model.policies import Durability
+from ergon.model.records import Command
+from ergon.model.states import RunState
+from ergon.ports import Catalog, Change, Clock, Executor, Lease, Store, Vault
+
+_SWITCH_INTERVAL: Final = 0.0005
+"""Seconds after which a computing thread hands the interpreter over: 20 times as many handoffs as by default."""
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Equipment:
+    """What an engine is built of."""
+
+    store: Store
+    values: Values
+    vault: Vault
+    catalog: Callable[[str], Catalog]
+    executors: Callable[[asyncio.AbstractEventLoop], Mapping[str, Executor]]
+    clock: Callable[[asyncio.AbstractEventLoop], Clock]
+    workspace: Workspace
+    open_child: Callable[[Child, str], OpenedChild]
+    facts: Mapping[str, object] = field(default_factory=dict)
+    """What `run_started` records of this process: pid, host, version."""
+    concurrency: int = 8
+    """Actions at once in a run."""
+    runs: int = 10
+    """Runs at once in this process."""
+
+
+@dataclass(slots=True)
+class _Queued:
+    handle: Handle
+    lease: Lease
+    durability: Durability
+    ready: Callable[[LiveRun], None]
+
+
+class Engine:
+    """Runs workflows. Its methods may be called from any thread but its own."""
+
+    def __init__(self, equipment: Equipment) -> None:
+        self._with = equipment
+        self.bus = Bus()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._means: Means | None = None
+        self._starting = threading.Lock()
+        self._ready = threading.Event()
+        self._admission = Admission(limit=equipment.runs)
+        self._queued: dict[str, _Queued] = {}
+        self._live: dict[str, LiveRun] = {}
+        self._handles: dict[str, Handle] = {}
+        self._unwatch: Callable[[], None] | None = None
+        self._interval = sys.getswitchinterval()
+        self._closed = False
+
+    # ---- the loop ------------------------------------------------------------------------------------------------
+
+    def _ensure(self) -> asyncio.AbstractEventLoop:
+        with self._starting:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._main, name="ergon-engine", daemon=True)
+                self._thread.start()
+                self._ready.wait()
+        loop = self._loop
+        assert loop is not None
+        return loop
+
+    def _main(self) -> None:
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+        equipment = self._with
+        self._pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="ergon-io")
+        self._means = Means(
+            loop=loop,
+            pool=self._pool,
+            store=equipment.store,
+            clock=equipment.clock(loop),
+            catalog=equipment.catalog,
+            executors=equipment.executors(loop),
+            acknowledgements=Acknowledgements(loop),
+            open_child=equipment.open_child,
+            concurrency=equipment.concurrency,
+        )
+        self._loop = loop
+        self._ready.set()
+        try:
+            loop.run_forever()
+        finally:
+            loop.run_until_complete(self._shut())
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            loop.close()
+
+    async def _shut(self) -> None:
+        assert self._means is not None
+        for executor in self._means.executors.values():
+            await executor.close()
+        tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def call(self, function: Callable[[], _T]) -> _T:
+        """Call a function in the engine's thread and give its result."""
+        loop = self._ensure()
+        future: Future[_T] = Future()
+
+        def run() -> None:
+            try:
+                future.set_result(function())
+            except BaseException as error:  # handed to the caller whole
+                future.set_exception(error)
+
+        loop.call_soon_threadsafe(run)
+        return future.result()
+
+    # ---- starting ------------------------------------------------------------------------------------------------
+
+    def start(
+        self,
+        state: RunState,
+        *,
+        created: Mapping[str, object],
+        parameters: str,
+        definition: str,
+        durability: Durability,
+    ) -> Handle:
+        """Journal a new run and queue it; returns when it is on disk."""
+        self._ensure()
+        store = self._with.store
+        lease = store.claim(state.run)
+        means = self._means
+        assert means is not None
+        sha256 = str(created["definition"])
+        actor, correlation = str(created.get("actor", "")), str(created.get("correlation", ""))
+        event = Event(
+            state.run, 1, means.clock.now(), e.RUN_CREATED, "", 0, created, parameters, actor, correlation
+        )
+        written: Future[None] = Future()
+
+        def done(error: BaseException | None) -> None:
+            if error is None:
+                written.set_result(None)
+            else:
+                written.set_exception(error)
+
+        change = Change(state.run, lease.epoch, (event,), {sha256: definition}, durability)
+        try:
+            store.commit(change, done)
+            written.result()
+        except BaseException:
+            lease.release()
+            raise
+        return self.adopt(state, (event,), lease, durability=durability, ready=_nothing)
+
+    def adopt(
+        self,
+        state: RunState,
+        events: tuple[Event, ...],
+        lease: Lease,
+        *,
+        durability: Durability,
+        ready: Callable[[LiveRun], None],
+    ) -> Handle:
+        """Queue a run whose journal this process owns; `events` are still to be folded into `state`.
+
+        `ready` is called in the engine's thread just before the run begins.
+        """
+        fold(state, events)
+        handle = Handle(state)
+        self.call(lambda: self._enqueue(handle, lease, durability, ready))
+        return handle
+
+    def _enqueue(
+        self, handle: Handle, lease: Lease, durability: Durability, ready: Callable[[LiveRun], None]
+    ) -> None:
+        state, means = handle.state, self._means
+        assert means is not None
+        settings = state.frame.graph.workflow.settings
+        ticket = Ticket(
+            run=state.run,
+            workflow=state.frame.graph.workflow.name,
+            priority=state.start.get("priority", "immediate"),  # type: ignore[arg-type]  # checked when created
+            queued_at=means.clock.monotonic(),
+            max_runs=settings.max_runs,
+            overlap=settings.overlap,
+        )
+        self._handles[state.run] = handle
+        self._queued[state.run] = _Queued(handle, lease, durability, ready)
+        others = self._admission.others(ticket)
+        full = ticket.max_runs is not None and len(others) >= ticket.max_runs
+        if full and ticket.overlap == "cancel":
+            for run in others:
+                live = self._live[run]
+                live.post(live.cancel)
+        if self._unwatch is None:
+            self._unwatch = self._with.store.watch(self._changed)
+        self._admission.queued.append(ticket)
+        if full and ticket.overlap == "skip":
+            self._admission.leave(state.run)
+            self._begin(state.run, skip="another run of the workflow was under way")
+        self._admit()
+
+    def _admit(self) -> None:
+        while (ticket := self._admission.next()) is not None:
+            self._begin(ticket.run)
+
+    def _begin(self, run: str, *, skip: str = "") -> None:
+        queued = self._queued.pop(run)
+        means, equipment = self._means, self._with
+        assert means is not None
+        state = queued.handle.state
+        services = Services(
+            run=run,
+            epoch=queued.lease.epoch,
+            workflow=state.frame.graph.workflow.name,
+            actor=str(state.start.get("actor", "")),
+            durability=queued.durability,
+            workspace=equipment.workspace,
+            values=equipment.values,
+            vault=equipment.vault,
+            bus=self.bus,
+        )
+
+        def caching(evaluator: Evaluator) -> Caching:
+            return Caching(
+                store=equipment.store,
+                values=equipment.values,
+                evaluator=evaluator,
+                clock=means.clock,
+                loop=means.loop,
+                pool=means.pool,
+                secret=services.secret,
+                resolve=services.resolve,
+            )
+
+        live = LiveRun(
+            state, means=means, services=services, lease=queued.lease, caching=caching, ended=self._left
+        )
+        if not self._live:
+            self._interval = sys.getswitchinterval()
+            sys.setswitchinterval(min(self._interval, _SWITCH_INTERVAL))
+        self._live[run] = live
+        queued.ready(live)
+        if skip:
+            live.turn_away(skip)
+        else:
+            live.begin(equipment.facts)
+        self._deliver({run: equipment.store.commands(run)})
+
+    def _left(self, live: LiveRun, error: BaseException | None) -> None:
+        run = live.state.run
+        live.lease.release()
+        self._live.pop(run, None)
+        self._admission.leave(run)
+        if not self._live:
+            sys.setswitchinterval(self._interval)
+        handle = self._handles.pop(run, None)
+        if handle is not None:
+            handle.rest(error)
+        if not self._closed:
+            self._admit()
+
+    # ---- commands ------------------------------------------------------------------------------------------------
+
+    def _changed(self) -> None:
+        """Look for commands; in the store's watching thread."""
+        found: dict[str, list[Command]] = {}
+        with contextlib.suppress(StoreError):
+            for run in list(self._live):
+                if commands := self._with.store.commands(run):
+                    found[run] = commands
+        if found and self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has closed
+                self._loop.call_soon_threadsafe(self._deliver, found)
+
+    def _deliver(self, found: Mapping[str, list[Command]]) -> None:
+        for run, commands in found.items():
+            live = self._live.get(run)
+            for command in commands:
+                if live is not None and command.number > live.last_command:
+                    live.last_command = command.number
+                    live.post(lambda live=live, command=command: live.command(command))  # type: ignore[misc]
+
+    def live(self, run: str) -> bool:
+        """Say whether the engine has a run, live or queued."""
+        return run in self._handles
+
+    def handle(self, run: str) -> Handle | None:
+        """Give the handle of a run that the engine has."""
+        return self._handles.get(run)
+
+    def ask(self, run: str, command: Command) -> bool:
+        """Carry out a command for a live run of this process; gives whether there is one."""
+        return self.call(lambda: self._ask(run, command))
+
+    def _ask(self, run: str, command: Command) -> bool:
+        live = self._live.get(run)
+        if live is None:
+            return False
+        live.post(lambda: live.command(command))
+        return True
+
+    def interrupt(self, *, at_once: bool, reason: str, run: str = "") -> None:
+        """Stop runs at their next boundary, or at once; they can be resumed."""
+        if self._loop is not None:
+            self.call(lambda: self._interrupt(run, reason, at_once))
+
+    def _interrupt(self, run: str, reason: str, at_once: bool) -> None:
+        for ticket in list(self._admission.queued):
+            if run in ("", ticket.run):
+                self._admission.leave(ticket.run)
+                queued = self._queued.pop(ticket.run)
+                queued.lease.release()
+                self._handles.pop(ticket.run, None)
+                queued.handle.rest(None)
+        for live in list(self._live.values()):
+            if run in ("", live.state.run):
+                live.interrupt(reason, at_once=at_once)
+
+    def close(self, *, reason: str = "the process ended", timeout: float = 10.0) -> None:
+        """Interrupt all runs at once, and end the loop. `timeout` in seconds is for what does not stop."""
+        if self._loop is None or self._closed:
+            self._closed = True
+            return
+        self._closed = True
+        handles = list(self._handles.values())
+        self.interrupt(at_once=True, reason=reason)
+        for handle in handles:
+            handle.wait(timeout)
+        if self._unwatch is not None:
+            self._unwatch()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        assert self._thread is not None
+        self._thread.join(timeout)
+
+
+def _nothing(live: LiveRun) -> None:
+    """Do nothing before a run begins."""

@@ -1,0 +1,71 @@
+"""Errors of attempts as a run keeps them, and whether another attempt follows (S33)."""
+
+from __future__ import annotations
+
+import random
+import traceback
+from collections.abc import Callable
+
+from ergon.errors import ErgonError
+from ergon.model.base import parse_duration
+from ergon.model.policies import Retry
+from ergon.model.records import ErrorRecord
+
+_LONGEST_TRACEBACK = 16_384
+_CONFIGURATION = ("ImportError", "ModuleNotFoundError")
+
+
+def record_error(error: BaseException, *, attempt: int, redact: Callable[[str], str]) -> ErrorRecord:
+    """Turn an exception into the record that the journal keeps; secrets are redacted."""
+    kind = type(error).__name__
+    if isinstance(error, ErgonError):
+        family, message, hint = error.family, error.sentence(), error.hint
+    else:
+        family = "dependency" if kind in _CONFIGURATION else "execution"
+        message, hint = str(error) or kind, ""
+    trace = ""
+    if error.__traceback__ is not None and not isinstance(error, ErgonError):
+        trace = "".join(traceback.format_exception(error))[-_LONGEST_TRACEBACK:]
+    return ErrorRecord(
+        type=kind,
+        message=redact(message),
+        family=family,
+        attempt=attempt,
+        traceback=redact(trace),
+        hint=redact(hint),
+    )
+
+
+def next_delay(
+    policy: Retry | None,
+    *,
+    attempt: int,
+    error: ErrorRecord,
+    resolve: Callable[[str], object],
+    rng: random.Random,
+) -> float | None:
+    """Give the seconds before the next attempt, or None if there is none.
+
+    `attempt` counts from 1 within the present budget; `resolve` evaluates a field that holds a template.
+    The delay before attempt n + 1 is `delay`, `delay · n` or `delay · 2^(n − 1)`, at most `max_delay`, and less a
+    random share of up to `jitter`.
+    """
+    if policy is None or (policy.on and error.type not in policy.on):
+        return None
+    attempts = resolve(policy.attempts) if isinstance(policy.attempts, str) else policy.attempts
+    if attempt >= int(str(attempts)):
+        return None
+    delay = _seconds(policy.delay, resolve)
+    if policy.backoff == "linear":
+        delay *= attempt
+    elif policy.backoff == "exponential":
+        delay *= 2.0 ** min(attempt - 1, 60)
+    if policy.max_delay is not None:
+        delay = min(delay, _seconds(policy.max_delay, resolve))
+    if policy.jitter:
+        delay *= 1.0 - policy.jitter * rng.random()
+    return delay
+
+
+def _seconds(value: float | str, resolve: Callable[[str], object]) -> float:
+    return parse_duration(resolve(value)) if isinstance(value, str) else value

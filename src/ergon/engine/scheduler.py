@@ -1,0 +1,178 @@
+"""The scheduler: which steps may start now, by countdown (S54, S55).
+
+It knows graph, states and limits; it does no input or output, reads no clock and decides nothing that is not
+a function of those, so that a resumed run, whose scheduler is built anew from its state, goes on the same way.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from ergon.model.graph import Capacity
+from ergon.model.states import BodyState, RunState, StepState, StepStatus
+
+_PENDING = StepStatus.PENDING
+
+
+@dataclass(slots=True)
+class _Resource:
+    """How much of a resource is taken, and when units of a rate were taken."""
+
+    capacity: Capacity
+    taken: float = 0.0
+    grants: deque[tuple[float, float]] = field(default_factory=deque)
+    parked: deque[StepState] = field(default_factory=deque)
+
+    def wait(self, amount: float, now: float) -> float | None:
+        """Give how long until `amount` can be had: 0 for now, None for when some is given back."""
+        if not self.capacity.period:
+            return 0.0 if self.taken + amount <= self.capacity.amount else None
+        while self.grants and self.grants[0][0] + self.capacity.period <= now:
+            self.taken -= self.grants.popleft()[1]
+        if self.taken + amount <= self.capacity.amount or not self.grants:
+            return 0.0
+        return self.grants[0][0] + self.capacity.period - now
+
+    def take(self, amount: float, now: float) -> None:
+        self.taken += amount
+        if self.capacity.period:
+            self.grants.append((now, amount))
+
+
+class Scheduler:
+    """Counts down what each step waits for, and queues what may start within the limits."""
+
+    def __init__(self, state: RunState, *, concurrency: int, capacities: Mapping[str, Capacity]) -> None:
+        self._state = state
+        self._concurrency = concurrency
+        self._blockers: dict[BodyState, list[int]] = {}
+        self._released: set[StepState] = set()
+        self._resources = {name: _Resource(capacity) for name, capacity in capacities.items()}
+        self._ready: deque[StepState] = deque()
+        self._sources: deque[StepState] = deque()
+        """Blocks that have another item to open, once nothing else is ready for a free slot (S26)."""
+        self.unjudged: deque[StepState] = deque()
+        """Steps whose sources have all settled, and that nobody has judged yet."""
+
+    def entered(self, body: BodyState) -> None:
+        """Take in a body: new, or found at a resume."""
+        counts: list[int] = []
+        for child in body.children:
+            count = 0
+            for source in child.node.sources:
+                found = body.children[source]
+                if not found.settled and not self._stood_in(found, child):
+                    count += 1
+            counts.append(count)
+            if count == 0 and child.status is _PENDING:
+                self.unjudged.append(child)
+        self._blockers[body] = counts
+
+    def _stood_in(self, step: StepState, stand_in: StepState) -> bool:
+        if stand_in.node.serves == step.node.index and step.wait is not None and step.wait.why == "stand_in":
+            self._released.add(step)
+            return True
+        return False
+
+    def settled(self, step: StepState) -> None:
+        """Count down for those who wait for a step that has ended."""
+        targets = step.node.targets
+        if not targets:
+            return
+        body = step.body
+        counts = self._blockers[body]
+        called = step.node.stand_in if step in self._released else -1
+        for target in targets:
+            if target == called:
+                continue
+            counts[target] -= 1
+            if counts[target] == 0:
+                child = body.children[target]
+                if child.status is _PENDING:
+                    self.unjudged.append(child)
+
+    def called(self, step: StepState) -> None:
+        """Count down for the stand-in of a step that failed and waits for it (S31)."""
+        self._released.add(step)
+        target = step.node.stand_in
+        counts = self._blockers[step.body]
+        counts[target] -= 1
+        if counts[target] == 0 and step.body.children[target].status is _PENDING:
+            self.unjudged.append(step.body.children[target])
+
+    def left(self, body: BodyState) -> None:
+        """Forget a body that has closed."""
+        self._blockers.pop(body, None)
+
+    def enqueue(self, step: StepState) -> None:
+        """Queue an action that may start."""
+        self._ready.append(step)
+
+    def offer(self, block: StepState) -> None:
+        """Queue a block that has another item to open."""
+        self._sources.append(block)
+
+    def take(self, now: float) -> tuple[StepState | None, float | None]:
+        """Give the next of the queue that fits the limits, or None and the seconds until a rate lets one start."""
+        wake: float | None = None
+        state = self._state
+        while (self._ready or self._sources) and state.running < self._concurrency:
+            step = self._ready.popleft() if self._ready else self._sources.popleft()
+            if not _wanted(step):
+                continue
+            asked = step.node.step.resources
+            if not asked:
+                return step, None
+            delay = self._try(step, asked, now)
+            if delay == 0.0:
+                return step, None
+            if delay is not None:
+                wake = delay if wake is None else min(wake, delay)
+        return None, wake
+
+    def _try(self, step: StepState, asked: Mapping[str, float], now: float) -> float | None:
+        """Take what a step asks for and give 0, or park it and give when to look again (None: on release)."""
+        for name, amount in asked.items():
+            resource = self._resources[name]
+            delay = resource.wait(amount, now)
+            if delay != 0.0:
+                resource.parked.append(step)
+                return delay
+        for name, amount in asked.items():
+            self._resources[name].take(amount, now)
+        return 0.0
+
+    def released(self, step: StepState) -> None:
+        """Give back what an action that has ended took."""
+        for name, amount in step.node.step.resources.items():
+            resource = self._resources[name]
+            if not resource.capacity.period:
+                resource.taken -= amount
+            self._ready.extend(resource.parked)
+            resource.parked.clear()
+
+    def woken(self) -> None:
+        """Queue again whoever waits for a rate."""
+        for resource in self._resources.values():
+            if resource.capacity.period:
+                self._ready.extend(resource.parked)
+                resource.parked.clear()
+
+    def restore(self, bodies: Iterable[BodyState]) -> None:
+        """Build the countdown of a run found in the journal: the same steps as when it was live."""
+        for body in bodies:
+            if body.status == "open":
+                self.entered(body)
+
+    def has_ready(self) -> bool:
+        """Say whether anything is queued or parked."""
+        return bool(self._ready) or bool(self._sources) or any(r.parked for r in self._resources.values())
+
+
+def _wanted(step: StepState) -> bool:
+    """Say whether a queued step still is to start: an action that is pending, or a block that runs."""
+    if step.node.kind == "action":
+        return step.status is _PENDING
+    return step.status is StepStatus.RUNNING

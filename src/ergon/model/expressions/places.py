@@ -1,0 +1,66 @@
+"""Places: where in a template's text something stands. Jinja knows the line only."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from jinja2.environment import Environment
+from jinja2.exceptions import TemplateSyntaxError
+from jinja2.lexer import ignored_tokens
+
+_WORD: Final = re.compile(r"(?<![\w.])[^\W\d]\w*")
+
+
+class Places:
+    """The words of a text, handed out once each."""
+
+    def __init__(self, source: str) -> None:
+        self._lines = source.split("\n")
+        self._words: dict[int, list[tuple[str, int]]] = {}
+
+    def column(self, line: int, word: str) -> int:
+        """Give the column of a word's first occurrence in a line; 1 if it is not there."""
+        found = self._line(line).find(word) if word else -1
+        return found + 1 if found >= 0 else 1
+
+    def take(self, line: int, name: str, after: str) -> int:
+        """Give the column of a name not given before, best one that `after` follows; 1 if there is none."""
+        text = self._line(line)
+        if line not in self._words:
+            self._words[line] = [(match[0], match.start()) for match in _WORD.finditer(text)]
+        words = self._words[line]
+        places = [place for place in words if place[0] == name]
+        if not places:
+            return 1
+        best = next((p for p in places if after and text.startswith(after, p[1] + len(name))), places[0])
+        words.remove(best)
+        return best[1] + 1
+
+    def _line(self, line: int) -> str:
+        return self._lines[line - 1] if 0 < line <= len(self._lines) else ""
+
+
+def token_place(
+    environment: Environment, source: str, state: str | None, index: int | None
+) -> tuple[int, int]:
+    """Give line and column of a text's token by number; of where reading stops, if it has no number."""
+    end = 0
+    seen = 0
+    try:
+        for _line, kind, value in environment.lexer.tokeniter(source, None, None, state):
+            start = source.find(value, end)
+            if kind not in ignored_tokens and kind not in ("raw_begin", "raw_end"):
+                if seen == index:
+                    return _place(source, start)
+                seen += 1
+            end = start + len(value)
+    except TemplateSyntaxError:
+        while end < len(source) and source[end].isspace():
+            end += 1
+    return _place(source, end)
+
+
+def _place(source: str, offset: int) -> tuple[int, int]:
+    before = source[: max(offset, 0)]
+    return before.count("\n") + 1, len(before) - before.rfind("\n")
