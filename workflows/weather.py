@@ -31,7 +31,7 @@ class Reading(TypedDict):
     wind: float
     """Mean wind speed, m/s."""
     sky: str
-    """drizzle, fog, rain, snow or sun."""
+    """drizzle, fog, rain, snow or sun; empty if nobody said."""
 
 
 class Days(TypedDict):
@@ -124,7 +124,7 @@ def _reading(row: Mapping[str, object]) -> Reading | None:
         low=low,
         rain=rain,
         wind=wind,
-        sky=str(row["weather"]).strip().lower(),
+        sky=str(row["weather"] or "").strip().lower(),
     )
 
 

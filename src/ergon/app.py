@@ -89,7 +89,7 @@ class App:
     @functools.cached_property
     def store(self) -> Store:
         """The store of the workspace's runs."""
-        url = self.settings.store or f"sqlite://{self.workspace.home / 'runs.db'}"
+        url = self.settings.store or f"sqlite:///{self.workspace.home / 'runs.db'}"
         store: Store = _adapter("ergon.stores", "store", url)
         return store
 
@@ -163,7 +163,7 @@ class App:
         return {
             "loop": LoopExecutor(),
             "thread": ThreadExecutor(threads),
-            "process": ProcessExecutor(self.settings.processes, finder="ergon.actions.catalog:find_action"),
+            "process": ProcessExecutor(self.settings.processes),
         }
 
     # ---- workflows -----------------------------------------------------------------------------------------------
@@ -205,7 +205,8 @@ class App:
         except KeyError:
             return self.scratch.definition(sha256)
 
-    def _keep_graph(self, workflow: Workflow) -> tuple[Graph, str]:
+    def prepared(self, workflow: Workflow) -> tuple[Graph, str]:
+        """Compile a workflow, once, and give it with its definition's canonical text."""
         text = canonical_text(workflow)
         sha256 = definition_hash(text)
         with self._lock:
@@ -229,7 +230,7 @@ class App:
         options = options or Options()
         workflow = source.workflow
         given = parameters_from(workflow, parameters, from_text=from_text)
-        graph, text = self._keep_graph(workflow)
+        graph, text = self.prepared(workflow)
         durability = options.durability or workflow.settings.durability or self.settings.durability
         created = self._created(source, graph, options)
         if options.selection:
@@ -276,7 +277,7 @@ class App:
         from ergon.loading.arguments import parameters_from
 
         source = self.load(Path(folder) / child.path)
-        graph, text = self._keep_graph(source.workflow)
+        graph, text = self.prepared(source.workflow)
         parameters = parameters_from(source.workflow, child.parameters, from_text=False)
         return OpenedChild(
             sha256=graph.sha256,
@@ -345,7 +346,7 @@ class App:
             return state.frame.graph, canonical_text(state.frame.graph.workflow)
         source = self.load(file)
         self.catalog(source.folder(self.workspace.root)).refresh()
-        return self._keep_graph(source.workflow)
+        return self.prepared(source.workflow)
 
     def _code_changed(self, state: RunState, step: StepState) -> bool:
         """Say whether what a succeeded action ran is not what it would run now (S51)."""

@@ -184,7 +184,8 @@ class SettingInvalid(Invalid):
         self.name, self.reason, self.origin, self.hint = name, reason, origin, hint
 
     def sentence(self) -> str:
-        return f"Setting '{self.name}' in {self.origin}: {self.reason}."
+        what = f"Setting '{self.name}' in {self.origin}" if self.name else f"The settings in {self.origin}"
+        return f"{what}: {self.reason}."
 
 
 class AdapterUnknown(Invalid):
@@ -394,7 +395,7 @@ class CellFailed(StepError):
 
 
 class KernelDied(StepError):
-    """A notebook's kernel ended, or never started."""
+    """A notebook's kernel ended, or never started (`cell` 0)."""
 
     family = "dependency"
 
@@ -403,7 +404,8 @@ class KernelDied(StepError):
         self.notebook, self.cell, self.reason = notebook, cell, reason
 
     def sentence(self) -> str:
-        return f"The kernel of {self.notebook} died at cell {self.cell}: {self.reason}."
+        where = f"died at cell {self.cell}" if self.cell else "did not start"
+        return f"The kernel of {self.notebook} {where}: {self.reason}."
 
 
 # ---- the store -----------------------------------------------------------------------------------------------

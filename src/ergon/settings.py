@@ -1,12 +1,43 @@
-"""Settings: what a user may configure (S57)."""
+"""Settings: what a user may configure, and where each value came from (S57)."""
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
+from ergon.errors import SettingInvalid
+from ergon.loading.composer import compose
+from ergon.loading.faults import Fault, Stopped
+from ergon.loading.nodes import MappingNode, plain
+from ergon.loading.suggestions import closest
+from ergon.loading.text import decode, read_bytes
 from ergon.model.policies import Durability
+
+Layer = Literal["default", "user", "workspace", "profile", "environment", "command line"]
+
+FILE_NAME: Final = "ergon.yaml"
+PREFIX: Final = "ERGON_"
+_NOT_SETTINGS: Final = frozenset({"ERGON_HOME", "ERGON_PROFILE"})
+_STRONG: Final[frozenset[Layer]] = frozenset({"environment", "command line"})
+"""Layers that count more than what a workflow says of itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a setting's value came from."""
+
+    layer: Layer
+    place: str = ""
+    """The file, variable or option that said so."""
+
+    def __str__(self) -> str:
+        return f"{self.layer} ({self.place})" if self.place else self.layer
 
 
 class Settings(BaseModel):
@@ -30,3 +61,213 @@ class Settings(BaseModel):
     """Child processes at once, for steps with `run_on: process`."""
     allow_paths: tuple[Path, ...] = ()
     """Folders outside the workspace that file actions may touch."""
+
+    _origins: dict[str, Origin] = PrivateAttr(default_factory=dict)
+    _profile: str = PrivateAttr(default="")
+
+    def origin(self, name: str) -> Origin:
+        """Say where the value of a setting came from."""
+        return self._origins.get(name, Origin("default"))
+
+    def outranks_workflow(self, name: str) -> bool:
+        """Say whether a setting counts more than what a workflow says of itself: it came from outside its files."""
+        return self.origin(name).layer in _STRONG
+
+    @property
+    def profile(self) -> str:
+        """The profile that was chosen; empty if none was."""
+        return self._profile
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """A value that a layer gives."""
+
+    value: object
+    origin: Origin
+    folder: Path
+    """What relative paths in it start from."""
+
+
+@dataclass(slots=True)
+class _Layers:
+    values: dict[str, _Given] = field(default_factory=dict)
+
+    def add(self, found: Mapping[str, object], origin: Origin, folder: Path) -> None:
+        for name, value in found.items():
+            if name.startswith("x-"):
+                continue
+            _known(name, str(origin.place or origin.layer))
+            self.values[name] = _Given(value, origin, folder)
+
+
+def load_settings(
+    workspace: Path,
+    *,
+    profile: str = "",
+    overrides: Sequence[str] = (),
+    environ: Mapping[str, str] | None = None,
+    user_file: Path | None = None,
+) -> Settings:
+    """Read the settings of a workspace from all layers; raises `SettingInvalid`.
+
+    `profile` and `overrides` (`name=value`) are what the command line says; `environ` and `user_file` default to the
+    process's own.
+    """
+    environ = os.environ if environ is None else environ
+    layers = _Layers()
+    user = user_settings_file() if user_file is None else user_file
+    layers.add(_read(user).values, Origin("user", str(user)), user.parent)
+    file = workspace / FILE_NAME
+    found = _read(file)
+    layers.add(found.values, Origin("workspace", str(file)), workspace)
+    profile, chosen_by = _chosen_profile(profile, environ)
+    if profile:
+        origin = Origin("profile", f"{file}, profile {profile}")
+        layers.add(found.profile(profile, chosen_by), origin, workspace)
+    for variable in sorted(environ):
+        name = variable.removeprefix(PREFIX).lower()
+        if variable.startswith(PREFIX) and variable not in _NOT_SETTINGS and name in Settings.model_fields:
+            layers.add({name: environ[variable]}, Origin("environment", variable), Path.cwd())
+    for override in overrides:
+        name, equals, value = override.partition("=")
+        if not equals:
+            raise SettingInvalid(
+                name=name, reason="it has no value", origin="--set", hint="Write it as `--set name=value`."
+            )
+        layers.add({name.strip(): value}, Origin("command line", f"--set {name}"), Path.cwd())
+    return _settings(layers.values, profile)
+
+
+def user_settings_file() -> Path:
+    """Give the user's own file, in the platform's folder for configuration."""
+    platform: str = sys.platform
+    if platform == "linux":  # what platformdirs says too, without the 25 ms that it takes to import
+        return Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config").expanduser() / "ergon" / FILE_NAME
+    import platformdirs  # noqa: PLC0415  # the same
+
+    return Path(platformdirs.user_config_dir("ergon", appauthor=False)) / FILE_NAME
+
+
+def unknown_variables(environ: Mapping[str, str]) -> list[str]:
+    """Name the variables that look like settings and are none, to be told about."""
+    ours = [name for name in environ if name.startswith(PREFIX) and name not in _NOT_SETTINGS]
+    return sorted(name for name in ours if name.removeprefix(PREFIX).lower() not in Settings.model_fields)
+
+
+# ---- files ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    path: Path
+    values: Mapping[str, object]
+    profiles: Mapping[str, object]
+
+    def profile(self, name: str, chosen_by: str) -> Mapping[str, object]:
+        """Give the settings of a profile; raises `SettingInvalid` where there is none of that name."""
+        if name not in self.profiles:
+            known = ", ".join(self.profiles) or "none"
+            meant = closest(name, self.profiles)
+            raise SettingInvalid(
+                name="profile",
+                reason=f"{self.path} has no profile '{name}'",
+                origin=chosen_by,
+                hint=f"Did you mean '{meant}'?" if meant else f"It has {known}.",
+            )
+        found = self.profiles[name]
+        if not isinstance(found, Mapping):
+            raise SettingInvalid(
+                name=f"profiles.{name}", reason="a profile is a mapping of settings", origin=str(self.path)
+            )
+        return found
+
+
+def _read(path: Path) -> _File:
+    """Read a file of settings; one that does not exist says nothing."""
+    if not path.exists():
+        return _File(path, {}, {})
+    values = _mapping(path)
+    profiles = values.pop("profiles", None)
+    if profiles is None:
+        profiles = {}
+    if not isinstance(profiles, Mapping):
+        reason = "profiles are a mapping of names to settings"
+        raise SettingInvalid(name="profiles", reason=reason, origin=str(path))
+    return _File(path, values, profiles)
+
+
+def _mapping(path: Path) -> dict[str, object]:
+    try:
+        text = decode(read_bytes(path))
+    except Stopped as stopped:
+        if stopped.fault.code == "E116":  # empty: it says nothing
+            return {}
+        raise _unreadable(path, stopped.fault) from None
+    composed = compose(text)
+    if composed.faults:
+        raise _unreadable(path, composed.faults[0])
+    if composed.root is None or plain(composed.root) is None:
+        return {}
+    if not isinstance(composed.root, MappingNode):
+        raise SettingInvalid(name="", reason="the file is a mapping of names to values", origin=str(path))
+    return {name: plain(node) for name, node in composed.root.items.items()}
+
+
+def _unreadable(path: Path, fault: Fault) -> SettingInvalid:
+    from ergon.loading.codes import CODES  # noqa: PLC0415  # only where something is wrong
+
+    reason = CODES[fault.code].sentence.format_map(fault.facts).rstrip(".")
+    place = f"{path}:{fault.line + 1}:{fault.column + 1}"
+    return SettingInvalid(name="", reason=reason[:1].lower() + reason[1:], origin=place, hint=fault.hint)
+
+
+def _chosen_profile(given: str, environ: Mapping[str, str]) -> tuple[str, str]:
+    if given:
+        return given, "--profile"
+    return environ.get("ERGON_PROFILE", ""), "ERGON_PROFILE"
+
+
+# ---- values --------------------------------------------------------------------------------------------------
+
+
+def _known(name: str, origin: str) -> None:
+    if name not in Settings.model_fields:
+        meant = closest(name, Settings.model_fields)
+        hint = f"Did you mean '{meant}'?" if meant else f"There are {', '.join(Settings.model_fields)}."
+        raise SettingInvalid(name=name, reason="there is no such setting", origin=origin, hint=hint)
+
+
+def _settings(given: Mapping[str, _Given], profile: str) -> Settings:
+    values = {name: _value(name, found) for name, found in given.items()}
+    try:
+        settings = Settings(**values)  # type: ignore[arg-type]  # that is what pydantic checks
+    except ValidationError as error:
+        raise _invalid(error, given) from None
+    settings._origins.update({name: found.origin for name, found in given.items()})
+    settings._profile = profile
+    return settings
+
+
+def _value(name: str, given: _Given) -> object:
+    """Bring a value into the form that the setting has; paths become absolute."""
+    value = given.value
+    if isinstance(value, bool):
+        raise SettingInvalid(name=name, reason=f"{str(value).lower()} is not a value of it", origin=given.origin.place)
+    if name != "allow_paths":
+        return value
+    if isinstance(value, str):
+        value = [part for part in value.split(os.pathsep) if part]
+    if not isinstance(value, (list, tuple)) or not all(isinstance(part, (str, Path)) for part in value):
+        return value
+    return tuple((given.folder / Path(part).expanduser()).resolve() for part in value)
+
+
+def _invalid(error: ValidationError, given: Mapping[str, _Given]) -> SettingInvalid:
+    fault = error.errors()[0]
+    name = str(fault["loc"][0])
+    reason = fault["msg"][:1].lower() + fault["msg"].partition(", unable")[0][1:]
+    shown = given[name].value
+    hint = Settings.model_fields[name].description or ""
+    origin = given[name].origin
+    return SettingInvalid(name=name, reason=f"{reason}, not {shown!r}", origin=str(origin.place), hint=hint)

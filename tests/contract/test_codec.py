@@ -6,6 +6,7 @@ import datetime as dt
 import decimal
 import io
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -32,7 +33,7 @@ class TestBytesCodec(CodecContract):
     def samples(self) -> Sequence[object]:
         return (b"", b"\x00\xff", bytearray(b"abc"), memoryview(b"abcdef")[::2])
 
-    def same(self, value: object, read: object) -> bool:
+    def same(self, value: Any, read: Any) -> bool:
         assert isinstance(value, bytes | bytearray | memoryview)
         return type(read) is bytes and read == bytes(value)
 
@@ -77,10 +78,10 @@ class TestDataFrameCodec(CodecContract):
             unnoted,
         )
 
-    def same(self, value: object, read: object) -> bool:
+    def same(self, value: Any, read: Any) -> bool:
         assert isinstance(value, pd.DataFrame)
         pd.testing.assert_frame_equal(value, read, check_freq=True, check_index_type="exact")
-        return value.attrs == read.attrs
+        return bool(value.attrs == read.attrs)
 
 
 class TestSeriesCodec(CodecContract):
@@ -101,7 +102,7 @@ class TestSeriesCodec(CodecContract):
     def refused(self) -> Sequence[object]:
         return (pd.Series([object()]), pd.Series([1, "x"], dtype=object))
 
-    def same(self, value: object, read: object) -> bool:
+    def same(self, value: Any, read: Any) -> bool:
         assert isinstance(value, pd.Series)
         pd.testing.assert_series_equal(value, read)
         return type(value.name) is type(read.name)
@@ -125,9 +126,9 @@ class TestTableCodec(CodecContract):
         union = pa.UnionArray.from_sparse(pa.array([0], pa.int8()), [pa.array([1])])
         return (pa.table({"u": union}),)
 
-    def same(self, value: object, read: object) -> bool:
+    def same(self, value: Any, read: Any) -> bool:
         assert isinstance(value, pa.Table)
-        return read.equals(value) and read.schema.metadata == value.schema.metadata  # type: ignore[union-attr]
+        return bool(read.equals(value) and read.schema.metadata == value.schema.metadata)
 
 
 class TestArrayCodec(CodecContract):
@@ -155,10 +156,10 @@ class TestArrayCodec(CodecContract):
             np.array(["a"], dtype=np.dtypes.StringDType()),
         )
 
-    def same(self, value: object, read: object) -> bool:
+    def same(self, value: Any, read: Any) -> bool:
         assert isinstance(value, np.ndarray)
         np.testing.assert_array_equal(value, read, strict=True)
-        return value.dtype == read.dtype and read.flags.writeable
+        return bool(value.dtype == read.dtype and read.flags.writeable)
 
 
 class TestFigureCodec(CodecContract):
@@ -169,8 +170,8 @@ class TestFigureCodec(CodecContract):
     def samples(self) -> Sequence[object]:
         return (Figure("<svg>é</svg>"), Figure("<svg/>"))
 
-    def same(self, value: object, read: object) -> bool:
-        return value == read and read._repr_svg_() == value.svg
+    def same(self, value: Any, read: Any) -> bool:
+        return bool(value == read and read._repr_svg_() == value.svg)
 
     def test_s46_a_live_figure_reads_back_as_it_is_drawn(self, codec: Codec) -> None:
         live = LiveFigure(figsize=(2, 1))
@@ -203,7 +204,7 @@ class TestImageCodec(CodecContract):
     def refused(self) -> Sequence[object]:
         return (Image.new("CMYK", (2, 2)), Image.new("F", (2, 2)), Image.new("I", (2, 2)))
 
-    def same(self, value: object, read: object) -> bool:
+    def same(self, value: Any, read: Any) -> bool:
         assert isinstance(value, Image.Image)
         return (value.mode, value.size, value.tobytes()) == (read.mode, read.size, read.tobytes())
 
@@ -211,4 +212,5 @@ class TestImageCodec(CodecContract):
         file = io.BytesIO()
         Image.new("RGB", (3, 3), "red").save(file, "BMP")
         read = codec.decode(codec.encode(Image.open(file)))
+        assert isinstance(read, Image.Image)
         assert read.getpixel((1, 1)) == (255, 0, 0)

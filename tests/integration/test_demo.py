@@ -184,7 +184,7 @@ def test_research_uses_every_block_and_deals_with_failures(tmp_path: Path) -> No
     steps = research.document["steps"]
     assert research.exit_code == 0, research.document["error"]
     assert steps["reserve"]["attempts"] == 2
-    assert research.output("prepare.notes") == {"stdout": "no notes yet"}
+    assert research.output("prepare.notes") == "no notes yet"
     assert steps["prepare.notes"]["error"] is not None, "a value stands in, and the error is kept"
     assert research.output("reference") == pytest.approx(math.pi)
     assert [throw["darts"] for throw in research.document["outputs"]["by_darts"]] == [100, 1000, 10000, 50000]

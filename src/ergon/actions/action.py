@@ -21,9 +21,7 @@ from ergon.actions.wording import Fault, faults
 from ergon.errors import CallableUnknown, InputInvalid, NotPossible
 from ergon.ports import Context, Problem, RunsIn
 
-RESERVED: Final = frozenset(
-    {"core", "data", "file", "http", "notebook", "python", "shell", "wait", "workflow"}
-)
+RESERVED: Final = frozenset({"core", "data", "file", "http", "notebook", "python", "shell", "wait", "workflow"})
 """Namespaces of the built-in actions."""
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
 _MARK: Final = "__ergon_action__"
@@ -79,7 +77,6 @@ class Action:
         self._check = check
         self._signature: Signature | None = None
         self._validate: Callable[[object], Any] | None = None
-        self._context = ""
 
     def __repr__(self) -> str:
         return f"<action {self.name}>"
@@ -91,9 +88,7 @@ class Action:
     def __reduce__(self) -> tuple[object, ...]:
         module, qualname = self.name.split(":") if ":" in self.name else _home(self.function)
         if "<" in qualname:
-            raise pickle.PicklingError(
-                f"{self.name} is defined inside a function, so no other process can find it"
-            )
+            raise pickle.PicklingError(f"{self.name} is defined inside a function, so no other process can find it")
         return _revive, (self.name, module, qualname, workflow_folder(module))
 
     # ---- what it is
@@ -142,7 +137,6 @@ class Action:
 
     def _validator(self) -> Callable[[object], Any]:
         signature = self.signature
-        self._context = signature.context
         self._validate = validate = signature.model.__pydantic_validator__.validate_python
         return validate
 
@@ -168,14 +162,17 @@ class Action:
 
     def call(self, context: Context, inputs: Mapping[str, object]) -> object:
         """Call the function with bound inputs; gives its output, a directive, or an awaitable of either."""
-        if self.signature.positional:
+        signature = self.signature
+        if signature.positional:
             return self._call_by_position(context, dict(inputs))
-        if self._context:
-            return self.function(**inputs, **{self._context: context})
+        if signature.context:
+            return self.function(**inputs, **{signature.context: context})
         return self.function(**inputs)
 
     def _call_by_position(self, context: Context, inputs: dict[str, object]) -> object:
         signature = self.signature
+        if signature.context:
+            inputs[signature.context] = context
         values: list[object] = []
         for name in signature.positional:
             value = inputs.pop(name)
@@ -183,8 +180,6 @@ class Action:
                 values.extend(cast("list[object]", value))
             else:
                 values.append(value)
-        if signature.context:
-            inputs[signature.context] = context
         return self.function(*values, **inputs)
 
     def undo(self, context: Context, output: object) -> object:

@@ -134,9 +134,7 @@ class Command:
                     task.cancel()
             return Ended(ended.result(), tails)
 
-    async def _forward(
-        self, reader: asyncio.StreamReader, stream: Stream, tail: Tail, context: Context
-    ) -> None:
+    async def _forward(self, reader: asyncio.StreamReader, stream: Stream, tail: Tail, context: Context) -> None:
         """Pass a stream on to the step's log as it comes."""
         decoder = codecs.getincrementaldecoder(self.encoding)("replace")
         while chunk := await reader.read(_CHUNK):

@@ -123,9 +123,7 @@ async def assert_(that: Condition, message: str = "") -> bool:
     with: {message: "All is well.", level: info}
     """,
 )
-async def log(
-    message: object, level: Literal["debug", "info", "warning", "error"] = "info", *, ctx: Context
-) -> None:
+async def log(message: object, level: Literal["debug", "info", "warning", "error"] = "info", *, ctx: Context) -> None:
     """Writes a line into the step's log.
 
     Args:

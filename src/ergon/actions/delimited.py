@@ -30,9 +30,7 @@ def parse_delimited(
     names = next(lines, (0, []))[1] if header else []
     if header:
         _check_names(names)
-    table: list[list[object]] = [
-        _cells(cells, number, len(names)) if header else [*cells] for number, cells in lines
-    ]
+    table: list[list[object]] = [_cells(cells, number, len(names)) if header else [*cells] for number, cells in lines]
     if types:
         _convert(table)
     return [dict(zip(names, cells, strict=True)) for cells in table] if header else table
@@ -92,9 +90,7 @@ def _kind(texts: Iterable[str]) -> type[int] | type[float] | type[str]:
     return kind
 
 
-def print_delimited(
-    rows: Sequence[object], *, delimiter: str, columns: Sequence[str] = (), header: bool = True
-) -> str:
+def print_delimited(rows: Sequence[object], *, delimiter: str, columns: Sequence[str] = (), header: bool = True) -> str:
     """Write rows (mappings or lists) as delimited text; raises ValueError for anything else.
 
     Null is an empty cell, true and false are words, lists and mappings are JSON.

@@ -59,9 +59,7 @@ def copy(
 
 def _copy_folder(origin: Path, target: Path, name: object, recursive: bool) -> dict[str, object]:
     if not recursive:
-        raise ActionFailed(
-            f"{name} is a folder.", hint="Say `recursive: true` to copy it with all that is in it."
-        )
+        raise ActionFailed(f"{name} is a folder.", hint="Say `recursive: true` to copy it with all that is in it.")
     if target.is_relative_to(origin):
         raise ActionFailed(f"{name} cannot be copied into itself.")
     created = not target.exists()
@@ -113,9 +111,7 @@ def move(source: Name, target: Name, overwrite: bool = True, *, ctx: Context) ->
     origin = _entry(ctx, source)
     file = _target(ctx, origin, target)
     with told(source):
-        identity = ctx.once(
-            "moved", lambda: {"source": _identity(origin), "created": not os.path.lexists(file)}
-        )
+        identity = ctx.once("moved", lambda: {"source": _identity(origin), "created": not os.path.lexists(file)})
         assert isinstance(identity, dict)
         if not os.path.lexists(origin):
             if identity["source"] is None or _identity(file) != identity["source"]:
@@ -164,9 +160,7 @@ def _move(origin: Path, file: Path) -> None:
     with: {path: build/notes.txt, missing_ok: true}
     """,
 )
-def delete(
-    path: Name, recursive: bool = False, missing_ok: bool = False, *, ctx: Context
-) -> dict[str, object]:
+def delete(path: Name, recursive: bool = False, missing_ok: bool = False, *, ctx: Context) -> dict[str, object]:
     """Deletes a file, or a folder with all that is in it.
 
     Of a symbolic link the link is deleted, never what it points at.
@@ -181,9 +175,7 @@ def delete(
         existed = ctx.once("existed", lambda: os.path.lexists(target))
         if not os.path.lexists(target):
             if not existed and not missing_ok:
-                raise ActionFailed(
-                    f"There is no file {path}.", hint="Say `missing_ok: true` if that is all right."
-                )
+                raise ActionFailed(f"There is no file {path}.", hint="Say `missing_ok: true` if that is all right.")
             return {"path": str(target), "deleted": bool(existed)}
         _refuse_home(ctx, target, path)
         if target.is_dir() and not target.is_symlink():

@@ -82,23 +82,15 @@ def _text(data: bytes, form: Form, name: object) -> str:
     try:
         return data.decode(encoding)
     except UnicodeDecodeError as error:
-        byte = (
-            f"byte 0x{data[error.start]:02x} at offset {error.start}"
-            if error.start < len(data)
-            else error.reason
-        )
+        byte = f"byte 0x{data[error.start]:02x} at offset {error.start}" if error.start < len(data) else error.reason
         hint = "Give its `encoding`, such as latin-1 or utf-16, or `format: bytes`."
-        raise ActionFailed(
-            f"{name} is not {form.encoding} text: {byte} is no part of it.", hint=hint
-        ) from None
+        raise ActionFailed(f"{name} is not {form.encoding} text: {byte} is no part of it.", hint=hint) from None
     except LookupError:
         raise _unknown(form.encoding) from None
 
 
 def _unknown(encoding: str) -> ActionFailed:
-    return ActionFailed(
-        f"There is no text encoding '{encoding}'.", hint="Known are utf-8, latin-1, cp1252 and others."
-    )
+    return ActionFailed(f"There is no text encoding '{encoding}'.", hint="Known are utf-8, latin-1, cp1252 and others.")
 
 
 def _parse(text: str, form: Form) -> object:
@@ -145,9 +137,7 @@ def encode(value: object, form: Form, *, name: object) -> bytes:
     except ValueError as error:
         raise ActionFailed(f"{name} cannot be written as {_title(form.format)}: {error}.") from None
     except RecursionError:
-        raise ActionFailed(
-            f"{name} cannot be written: its content is nested too deep, or holds itself."
-        ) from None
+        raise ActionFailed(f"{name} cannot be written: its content is nested too deep, or holds itself.") from None
 
 
 def _encoded(text: str, form: Form, name: object) -> bytes:
@@ -156,9 +146,7 @@ def _encoded(text: str, form: Form, name: object) -> bytes:
     except UnicodeEncodeError as error:
         sign = text[error.start]
         hint = "Write it as utf-8, or leave such signs out."
-        raise ActionFailed(
-            f"{name} holds {sign!r}, which {form.encoding} does not have.", hint=hint
-        ) from None
+        raise ActionFailed(f"{name} holds {sign!r}, which {form.encoding} does not have.", hint=hint) from None
     except LookupError:
         raise _unknown(form.encoding) from None
 

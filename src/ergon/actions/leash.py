@@ -1,9 +1,10 @@
 """Leash: ties the life of a child process, and of all that it starts, to this one's (S35).
 
-A child starts in a session of its own, as a small shell that waits for a word from us before it becomes the command:
-if this process dies before the child is journaled and guarded, the child ends without having begun. After that a
-guard, one small shell for the whole process, knows the child's group. The guard reads a pipe that only this process
-writes to; when it ends, in whatever way this process dies, the guard kills every group that was not released.
+A child starts in a session of its own, as a small shell that waits for a word from us before it becomes the
+command: if this process dies before the child is journaled and guarded, the child ends without having begun.
+After that a guard, one small shell for the whole process, knows the child's group. The guard reads a pipe
+that only this process writes to; when that ends, in whatever way this process dies, the guard kills every
+group that was not released.
 """
 
 from __future__ import annotations

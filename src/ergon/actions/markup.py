@@ -46,12 +46,9 @@ def html_table(rows: Sequence[Mapping[str, object]]) -> str:
     names = columns_of(rows)
     head = "".join(f"<th>{html.escape(name)}</th>" for name in names)
     lines = [
-        "<tr>" + "".join(f"<td>{html.escape(_cell(row.get(name)))}</td>" for name in names) + "</tr>"
-        for row in rows
+        "<tr>" + "".join(f"<td>{html.escape(_cell(row.get(name)))}</td>" for name in names) + "</tr>" for row in rows
     ]
-    return "\n".join(
-        ["<table>", f"<thead><tr>{head}</tr></thead>", "<tbody>", *lines, "</tbody>", "</table>", ""]
-    )
+    return "\n".join(["<table>", f"<thead><tr>{head}</tr></thead>", "<tbody>", *lines, "</tbody>", "</table>", ""])
 
 
 def markdown_table(rows: Sequence[Mapping[str, object]]) -> str:

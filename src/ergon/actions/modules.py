@@ -106,11 +106,7 @@ def _drop_namesake(top: str, folder: str) -> None:
     """Forget a loaded module of another workflow's folder if this folder has one of that name."""
     loaded = sys.modules.get(top)
     file = getattr(loaded, "__file__", None)
-    if (
-        not file
-        or not any(_inside(file, other) for other in _folders if other != folder)
-        or _inside(file, folder)
-    ):
+    if not file or not any(_inside(file, other) for other in _folders if other != folder) or _inside(file, folder):
         return
     if PathFinder.find_spec(top, [folder]) is not None:
         drop(name for name in list(sys.modules) if name == top or name.startswith(top + "."))
@@ -198,9 +194,7 @@ def _hook(path: str) -> PathEntryFinder:
 
 
 def _inside(path: str, folder: str) -> bool:
-    return (
-        os.path.realpath(path).startswith(folder.rstrip(os.sep) + os.sep) or os.path.realpath(path) == folder
-    )
+    return os.path.realpath(path).startswith(folder.rstrip(os.sep) + os.sep) or os.path.realpath(path) == folder
 
 
 # ---- loading anew ------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -55,11 +56,20 @@ def plain_value(value: object) -> object:
         return int(value) if value.is_finite() and value.as_tuple().exponent == 0 else float(value)
     if isinstance(value, UUID):
         return str(value)
+    if type(value).__name__ == "MonthDayNano":
+        return _interval(value)
     if isinstance(value, Mapping):
         return {str(key): plain_value(member) for key, member in value.items()}
     if isinstance(value, list | tuple):
         return [plain_value(member) for member in value]
     return _plain_foreign(value)
+
+
+def _interval(value: Any) -> object:
+    """Give a database's interval as a duration, or in words if it has months, which have no fixed length."""
+    if value.months:
+        return f"{value.months} months {value.days} days {value.nanoseconds / 1e9:g} s"
+    return timedelta(days=value.days, microseconds=value.nanoseconds // 1000)
 
 
 def _plain_foreign(value: Any) -> object:

@@ -104,7 +104,7 @@ async def run(
         raise ActionFailed(f"The command {shown} {_ended(ended.code)}{_last_line(texts)}")
     if output == "all":
         truncated = any(tail.cut for tail in ended.tails.values())
-        return {"code": ended.code, **texts, "truncated": truncated}
+        return {"code": ended.code, "stdout": texts["stdout"], "stderr": texts["stderr"], "truncated": truncated}
     if ended.tails["stdout"].cut:
         raise ActionFailed(f"The command {shown} printed more than 1 MB.", hint="Let it write a file.")
     return _printed(texts["stdout"], output, shown)
@@ -119,18 +119,14 @@ def _check_encoding(encoding: str) -> None:
         raise InputInvalid(action="shell.run", field="encoding", reason=reason) from None
 
 
-def _argv(
-    command: Sequence[object] | str, shell: bool, folder: Path, environment: Mapping[str, str]
-) -> list[str]:
+def _argv(command: Sequence[object] | str, shell: bool, folder: Path, environment: Mapping[str, str]) -> list[str]:
     """Give what to execute; raises `ActionFailed` if there is no such program."""
     if isinstance(command, str):
         return ["/bin/sh", "-c", command] if os.name == "posix" else ["cmd", "/c", command]
     words = [str(word) for word in command]
     texts = [*words, *environment, *environment.values()]
     if any("\0" in text for text in texts) or any(not name or "=" in name for name in environment):
-        raise ActionFailed(
-            "A word of the command or its environment holds a sign that no program can be given."
-        )
+        raise ActionFailed("A word of the command or its environment holds a sign that no program can be given.")
     program = words[0]
     if os.sep in program:
         found = str(folder / program) if os.access(folder / program, os.X_OK) else None

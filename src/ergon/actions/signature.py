@@ -9,7 +9,7 @@ import inspect
 import sys
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Annotated, Any, Final, Literal, LiteralString, Union, get_args, get_origin
@@ -55,7 +55,6 @@ class _Parts:
 
     fields: dict[str, tuple[object, Any]] = field(default_factory=dict)
     renamed: dict[str, str] = field(default_factory=dict)
-    positional: list[str] = field(default_factory=list)
     paths: set[str] = field(default_factory=set)
     context: str = ""
     rest: str = ""
@@ -65,15 +64,15 @@ class _Parts:
 def read_signature(function: Function, *, name: str, docstring: Docstring) -> Signature:
     """Read the inputs of a function; an annotation that pydantic cannot check accepts anything."""
     parts = _Parts()
-    hints = _hints(function)
-    for parameter in _parameters(function):
+    hints, parameters = _hints(function), _parameters(function)
+    for parameter in parameters:
         _add(parts, parameter, hints.get(parameter.name, Any), docstring)
     return Signature(
         model=_model(name, parts),
         parameters=parts.renamed,
         context=parts.context,
         is_open=parts.is_open,
-        positional=tuple(parts.positional),
+        positional=_positional(parameters),
         rest=parts.rest,
         paths=frozenset(parts.paths),
     )
@@ -95,8 +94,6 @@ def _add(parts: _Parts, parameter: inspect.Parameter, hint: object, docstring: D
     if _names_path(hint):
         parts.paths.add(parameter.name)
     default = parameter.default
-    if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.VAR_POSITIONAL):
-        parts.positional.append(parameter.name)
     if parameter.kind is parameter.VAR_POSITIONAL:
         parts.rest = parameter.name
         hint, default = list[hint], []  # type: ignore[valid-type]  # built at run time
@@ -106,10 +103,16 @@ def _add(parts: _Parts, parameter: inspect.Parameter, hint: object, docstring: D
         parts.renamed[name] = parameter.name
         options["alias"] = parameter.name
     if default is not parameter.empty:
-        options |= (
-            {"default": default} if isinstance(default, _SHOWN) else {"default_factory": lambda: default}
-        )
+        options |= {"default": default} if isinstance(default, _SHOWN) else {"default_factory": lambda: default}
     parts.fields[name] = (adapted(hint), Field(**options))
+
+
+def _positional(parameters: Sequence[inspect.Parameter]) -> tuple[str, ...]:
+    """Give the parameters that must be given by position: those before `*rest` cannot be named beside it."""
+    kinds = {inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.VAR_POSITIONAL}
+    if any(each.kind is each.VAR_POSITIONAL for each in parameters):
+        kinds.add(inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return tuple(each.name for each in parameters if each.kind in kinds)
 
 
 def _field_name(parameter: str, taken: Mapping[str, object]) -> str:
@@ -155,15 +158,11 @@ class _Schema(GenerateJsonSchema):
     def emit_warning(self, kind: JsonSchemaWarningKind, detail: str) -> None:
         """Leave out without a word what JSON Schema cannot say."""
 
-    def handle_invalid_for_json_schema(
-        self, schema: core_schema.CoreSchema, error_info: str
-    ) -> JsonSchemaValue:
+    def handle_invalid_for_json_schema(self, schema: core_schema.CoreSchema, error_info: str) -> JsonSchemaValue:
         """Give the schema that anything fits."""
         return {}
 
-    def generate(
-        self, schema: core_schema.CoreSchema, mode: JsonSchemaMode = "validation"
-    ) -> JsonSchemaValue:
+    def generate(self, schema: core_schema.CoreSchema, mode: JsonSchemaMode = "validation") -> JsonSchemaValue:
         """Give the whole schema."""
         whole = super().generate(schema, mode)
         for each in whole.get("properties", {}).values():

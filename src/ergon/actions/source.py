@@ -83,7 +83,5 @@ def _source(thing: object) -> str:
 
 
 def _compiled(code: types.CodeType) -> str:
-    constants = [
-        _compiled(each) if isinstance(each, types.CodeType) else repr(each) for each in code.co_consts
-    ]
+    constants = [_compiled(each) if isinstance(each, types.CodeType) else repr(each) for each in code.co_consts]
     return f"{code.co_code.hex()} {code.co_names} {constants}"

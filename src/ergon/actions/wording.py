@@ -96,11 +96,7 @@ def _fault(place: tuple[str | int, ...], errors: Sequence[Mapping[str, Any]], kn
     if said and not phrases:
         return Fault(place, said)
     value = _at(place, errors)
-    hint = (
-        'Use the filter `string` to make text of it: "{{ … | string }}".'
-        if _wants_text(errors, value)
-        else ""
-    )
+    hint = 'Use the filter `string` to make text of it: "{{ … | string }}".' if _wants_text(errors, value) else ""
     return Fault(place, f"must be {' or '.join(phrases)}, not {described(value)}", hint)
 
 

@@ -144,13 +144,15 @@ class Attempts:
             inputs = _mapping(node.inputs.evaluate(_NO_NAMES))
         else:
             inputs = await self._inputs(step, outcome)
+        if node.literals:
+            inputs = {**inputs, **node.literals}
         if node.step.cache is not None:
             outcome.key = await self._caching.key(handler, node.step.cache, inputs, step)
             if outcome.key is not None and (hit := await self._caching.find(outcome.key)) is not None:
                 outcome.output, outcome.cached = hit, True
                 return
         if not node.inputs.is_static:
-            inputs = await self._open(inputs)
+            inputs = await self._open(inputs, holds_secrets=step.body.frame.graph.holds_secrets)
         bound = handler.bind(inputs)
         if handler.path_inputs:
             await self._seen(step, bound, outcome)
@@ -196,7 +198,8 @@ class Attempts:
             inputs = _mapping(await self._off(lambda: source.evaluate(names)))
         else:
             inputs = _mapping(source.evaluate(names))
-        masked, redactor = mask(inputs), self._services.redactor()
+        redactor = self._services.redactor()
+        masked = mask(inputs) if around.frame.graph.holds_secrets else inputs
         text = self._values.encode_inline(masked, redactor=redactor)
         if text is None or len(text) > _INPUTS_INLINE:
             text = await self._off(
@@ -205,12 +208,12 @@ class Attempts:
         outcome.inputs = text
         return inputs
 
-    async def _open(self, inputs: Mapping[str, object]) -> Mapping[str, object]:
+    async def _open(self, inputs: Mapping[str, object], *, holds_secrets: bool) -> Mapping[str, object]:
         """Replace artifact references by what they hold, and secret handles by the secrets."""
         if self._values.holds_artifacts(inputs):
             held = inputs
             inputs = _mapping(await self._off(lambda: self._values.decode_deep(held)))
-        return _mapping(reveal(inputs, self._services.secret))
+        return _mapping(reveal(inputs, self._services.secret)) if holds_secrets else inputs
 
     def _timeout(self, step: StepState) -> float:
         value = step.node.step.timeout

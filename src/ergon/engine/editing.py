@@ -123,7 +123,7 @@ def _followers(body: Body, changed: set[int]) -> set[int]:
 def _own(node: Node) -> str:
     """Give what a step's result depends on, by its own keys: not comments, layout, `retry` or `timeout`."""
     step = node.step.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    kept = {key: step.get(key) for key in _OWN_KEYS if key in step}
+    kept: dict[str, object] = {key: step.get(key) for key in _OWN_KEYS if key in step}
     kept["kind"] = node.kind
     kept["branches"] = [branch.get("when") for branch in step.get("choose", [])]
     return json.dumps(kept, sort_keys=True, default=str)

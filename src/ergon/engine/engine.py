@@ -76,6 +76,7 @@ class Engine:
         self._means: Means | None = None
         self._starting = threading.Lock()
         self._ready = threading.Event()
+        self._fault: BaseException | None = None
         self._admission = Admission(limit=equipment.runs)
         self._queued: dict[str, _Queued] = {}
         self._live: dict[str, LiveRun] = {}
@@ -92,6 +93,8 @@ class Engine:
                 self._thread = threading.Thread(target=self._main, name="ergon-engine", daemon=True)
                 self._thread.start()
                 self._ready.wait()
+        if self._fault is not None:
+            raise self._fault
         loop = self._loop
         assert loop is not None
         return loop
@@ -99,9 +102,26 @@ class Engine:
     def _main(self) -> None:
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
-        equipment = self._with
         self._pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="ergon-io")
-        self._means = Means(
+        try:
+            self._means = self._equip(loop)
+        except BaseException as error:  # handed to whoever asked for the engine
+            self._fault = error
+            loop.close()
+            return
+        finally:
+            self._loop = loop
+            self._ready.set()
+        try:
+            loop.run_forever()
+        finally:
+            loop.run_until_complete(self._shut())
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            loop.close()
+
+    def _equip(self, loop: asyncio.AbstractEventLoop) -> Means:
+        equipment = self._with
+        return Means(
             loop=loop,
             pool=self._pool,
             store=equipment.store,
@@ -112,14 +132,6 @@ class Engine:
             open_child=equipment.open_child,
             concurrency=equipment.concurrency,
         )
-        self._loop = loop
-        self._ready.set()
-        try:
-            loop.run_forever()
-        finally:
-            loop.run_until_complete(self._shut())
-            self._pool.shutdown(wait=False, cancel_futures=True)
-            loop.close()
 
     async def _shut(self) -> None:
         assert self._means is not None

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 import yaml
-from yaml import events as yaml_events
 
+from ergon.loading.events import Alias, DocumentStart, Event, Events, Scalar, Start, open_events
 from ergon.loading.faults import Fault, Stopped
 from ergon.loading.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ergon.loading.scalars import resolve, resolve_as
@@ -18,24 +18,12 @@ from ergon.loading.syntax import syntax_fault
 MAX_DEPTH: Final = 100
 MAX_EXPANDED: Final = 20_000_000
 """Characters of all keys and values, aliases expanded."""
-MAX_VALUES: Final = 500_000
+MAX_VALUES: Final = 300_000
 """Keys and values, aliases expanded: what can be checked in the time that a check may take."""
 _CORE: Final = "tag:yaml.org,2002:"
 _SCALAR_TAGS: Final = frozenset({"str", "int", "float", "bool", "null"})
 _MERGE: Final = "<<"
 _OVERHEAD: Final = 2
-
-
-class Events(Protocol):
-    """A stream of parser events, with marks that count from 0."""
-
-    def get_event(self) -> object:
-        """Give the next event, or None at the end; raises `yaml.YAMLError`."""
-
-
-def _open(text: str) -> Events:
-    events: Events = yaml.cyaml.CParser(text) if yaml.__with_libyaml__ else yaml.SafeLoader(text)
-    return events
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +45,7 @@ class _Anchored:
 class _Open:
     """A collection whose end has not come yet."""
 
-    __slots__ = ("anchor", "height", "key", "kept", "mapping", "node", "place", "size", "values")
+    __slots__ = ("anchor", "height", "kept", "key", "mapping", "node", "place", "size", "values")
 
     def __init__(self, node: SequenceNode | MappingNode, anchor: str | None, size: int, values: int) -> None:
         self.node, self.anchor, self.size, self.values = node, anchor, size, values
@@ -69,12 +57,12 @@ class _Open:
         """Whether the value to come is kept: it is not where its key was refused."""
 
 
-def compose(text: str, *, open_events: Callable[[str], Events] = _open) -> Composed:
+def compose(text: str, *, parse: Callable[[str], Events] = open_events) -> Composed:
     """Read a text into a tree; never raises, for any text without control characters."""
     to_parse, stand_ins = stand_in(text)
     composer = _Composer(text, stand_ins)
     try:
-        composer.run(open_events(to_parse))
+        composer.run(parse(to_parse))
     except Stopped as stopped:
         composer.faults.append(stopped.fault)
         return Composed(None, tuple(composer.faults))
@@ -102,23 +90,23 @@ class _Composer:
     def run(self, events: Events) -> None:
         """Take in all events; raises `Stopped`, or what the parser raises."""
         get = events.get_event
-        handlers: dict[type, Callable[[yaml_events.Event], None]] = {
-            yaml_events.ScalarEvent: self._scalar,
-            yaml_events.MappingStartEvent: self._start,
-            yaml_events.SequenceStartEvent: self._start,
-            yaml_events.MappingEndEvent: self._end,
-            yaml_events.SequenceEndEvent: self._end,
-            yaml_events.AliasEvent: self._alias,
-            yaml_events.DocumentStartEvent: self._document,
+        handlers: dict[type, Callable[..., None]] = {
+            yaml.ScalarEvent: self._scalar,
+            yaml.MappingStartEvent: self._mapping,
+            yaml.SequenceStartEvent: self._sequence,
+            yaml.MappingEndEvent: self._end,
+            yaml.SequenceEndEvent: self._end,
+            yaml.AliasEvent: self._alias,
+            yaml.DocumentStartEvent: self._document,
         }
         while (event := get()) is not None:
             handle = handlers.get(type(event))
             if handle is not None:
-                handle(event)  # type: ignore[arg-type]  # the key of the table is its type
+                handle(event)
 
     # ---- events ----------------------------------------------------------------------------------------------
 
-    def _document(self, event: yaml_events.DocumentStartEvent) -> None:
+    def _document(self, event: DocumentStart) -> None:
         self._documents += 1
         if self._documents > 1:
             raise Stopped(self._fault("E114", event))
@@ -126,7 +114,7 @@ class _Composer:
         if (version is not None and tuple(version) != (1, 2)) or event.tags:
             self.faults.append(self._fault("E119", event))
 
-    def _scalar(self, event: yaml_events.ScalarEvent) -> None:
+    def _scalar(self, event: Scalar) -> None:
         start, end = event.start_mark, event.end_mark
         text: str = event.value
         style: str = event.style or ""
@@ -149,25 +137,26 @@ class _Composer:
         else:
             self.root = node
 
-    def _start(self, event: yaml_events.MappingStartEvent | yaml_events.SequenceStartEvent) -> None:
+    def _mapping(self, event: Start) -> None:
+        mark = event.start_mark
+        self._start(event, "map", MappingNode({}, {}, mark.line, mark.column, mark.index, mark.index))
+
+    def _sequence(self, event: Start) -> None:
+        mark = event.start_mark
+        self._start(event, "seq", SequenceNode([], mark.line, mark.column, mark.index, mark.index))
+
+    def _start(self, event: Start, tag: str, node: MappingNode | SequenceNode) -> None:
         if len(self._stack) >= MAX_DEPTH:
             raise Stopped(self._fault("E108", event, limit=str(MAX_DEPTH)))
-        tag = "map" if isinstance(event, yaml_events.MappingStartEvent) else "seq"
-        if event.tag not in (None, "!", _CORE + tag):
+        if event.tag is not None and event.tag not in ("!", _CORE + tag):
             self.faults.append(self._fault("E112", event, tag=_tag_name(event.tag)))
-        mark, end = event.start_mark, event.end_mark
-        node: MappingNode | SequenceNode
-        if tag == "map":
-            node = MappingNode({}, {}, mark.line, mark.column, mark.index, end.index)
-        else:
-            node = SequenceNode([], mark.line, mark.column, mark.index, end.index)
         before = self._size, self._values
         self._grow(_OVERHEAD, 1, event)
         if event.anchor is not None:
             self._anchors.pop(event.anchor, None)
         self._stack.append(_Open(node, event.anchor, *before))
 
-    def _end(self, event: yaml_events.MappingEndEvent | yaml_events.SequenceEndEvent) -> None:
+    def _end(self, event: Event) -> None:
         done = self._stack.pop()
         done.node.end = event.end_mark.index
         node: Node = done.node
@@ -185,7 +174,7 @@ class _Composer:
         else:
             self._attach(outer, node)
 
-    def _alias(self, event: yaml_events.AliasEvent) -> None:
+    def _alias(self, event: Alias) -> None:
         found = self._anchors.get(event.anchor)
         if found is None:
             inside = any(o.anchor == event.anchor for o in self._stack)
@@ -208,7 +197,7 @@ class _Composer:
 
     # ---- keys and values -------------------------------------------------------------------------------------
 
-    def _scalar_key(self, outer: _Open, event: yaml_events.ScalarEvent, text: str, style: str) -> None:
+    def _scalar_key(self, outer: _Open, event: Scalar, text: str, style: str) -> None:
         mark = event.start_mark
         if event.tag is not None:
             key = self._tagged(event, text, style)
@@ -279,14 +268,14 @@ class _Composer:
 
     # ---- scalars ---------------------------------------------------------------------------------------------
 
-    def _resolved(self, event: yaml_events.ScalarEvent, text: str) -> str | int | float | bool | None:
+    def _resolved(self, event: Scalar, text: str) -> str | int | float | bool | None:
         try:
             return resolve(text)
         except ValueError as error:
             self.faults.append(self._fault("E118", event, reason=str(error)))
             return text
 
-    def _tagged(self, event: yaml_events.ScalarEvent, text: str, style: str) -> str | int | float | bool | None:
+    def _tagged(self, event: Scalar, text: str, style: str) -> str | int | float | bool | None:
         tag = str(event.tag)
         name = tag.removeprefix(_CORE)
         if tag == "!":
@@ -300,7 +289,7 @@ class _Composer:
             self.faults.append(self._fault("E118", event, reason=str(error)))
             return text
 
-    def _restored(self, event: yaml_events.ScalarEvent, text: str, style: str) -> str:
+    def _restored(self, event: Scalar, text: str, style: str) -> str:
         assert self._stand_ins is not None
         text = self._stand_ins.restore(text, escapes=style == '"')
         if any("\ud800" <= c <= "\udfff" for c in text):
@@ -310,7 +299,7 @@ class _Composer:
 
     # ---- bounds ----------------------------------------------------------------------------------------------
 
-    def _grow(self, size: int, values: int, event: yaml_events.Event) -> None:
+    def _grow(self, size: int, values: int, event: Event) -> None:
         self._size += size
         self._values += values
         if self._values > MAX_VALUES:
@@ -319,7 +308,7 @@ class _Composer:
             raise Stopped(self._fault("E109", event, limit=f"{MAX_EXPANDED // 1_000_000} MB"))
 
     @staticmethod
-    def _fault(code: str, event: yaml_events.Event, **facts: str) -> Fault:
+    def _fault(code: str, event: Event, **facts: str) -> Fault:
         mark = event.start_mark
         return Fault(code, mark.line, mark.column, facts)
 

@@ -20,7 +20,7 @@ class Fault:
     hint: str = ""
 
 
-class Stopped(Exception):
+class Stopped(Exception):  # noqa: N818  # it ends the reading, with a fault that is reported
     """The text cannot be read any further."""
 
     def __init__(self, fault: Fault) -> None:

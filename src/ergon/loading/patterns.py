@@ -28,7 +28,7 @@ _CATEGORIES: Final[dict[str, Callable[[str], bool]]] = {
 _Test = Callable[[str], bool]
 
 
-class PatternInvalid(Exception):
+class PatternInvalid(Exception):  # noqa: N818  # its text is part of a sentence
     """A pattern cannot be used; its text is the reason, as a clause."""
 
 
@@ -130,7 +130,8 @@ class Pattern:
             _, add, drop, inner = value
             return self._sequence(inner, end, (flags | add) & ~drop)
         if operator in ("MAX_REPEAT", "MIN_REPEAT"):
-            return self._repeat(*value, end, flags)
+            least, most, inner = value
+            return self._repeat(least, most, inner, end, flags)
         if operator == "AT":
             return self._add(_Step([end], condition=_boundary(str(value), flags)))
         if operator in ("ASSERT", "ASSERT_NOT") and value[0] > 0:

@@ -48,9 +48,9 @@ class Positions:
         return node.line + down + 1, column + 1 + (0 if down else node.column)
 
     def partial(self, path: Path) -> bool:
-        """Say whether a part of what stands at a path was left out, because it is at fault itself."""
-        node, _, depth = self._find(path)
-        return depth == len(path) and isinstance(node, MappingNode | SequenceNode) and node.partial
+        """Say whether a part of what stands at a path, or all of it, was left out because it is at fault itself."""
+        node, _, _ = self._find(path)
+        return isinstance(node, MappingNode | SequenceNode) and node.partial
 
     def _find(self, path: Path) -> tuple[Node, Node | None, int]:
         """Give the deepest node on a path, what holds it, and how much of the path leads to it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from ergon.loading.codes import CODES
@@ -44,6 +44,19 @@ class Report:
         **facts: object,
     ) -> None:
         """Add a fault of the value (or with `at_key` its key) at a path, or at a line and column inside its text."""
+        self.put(code, path, facts, at_key=at_key, inside=inside, hint=hint)
+
+    def put(
+        self,
+        code: str,
+        path: Path,
+        facts: Mapping[str, object],
+        *,
+        at_key: bool = False,
+        inside: tuple[int, int] | None = None,
+        hint: str | None = None,
+    ) -> None:
+        """Add a fault whose facts are at hand as a mapping."""
         line, column = 1, 1
         if self.positions is not None and len(self._found) < MAX_DIAGNOSTICS:
             if inside is not None:
@@ -87,9 +100,7 @@ class Report:
             found.append(Diagnostic(note.code, note.severity, message, self.file, last.line, last.column, note.hint))
         return tuple(found)
 
-    def _add(
-        self, code: str, line: int, column: int, hint: str | None, facts: dict[str, str] | dict[str, object]
-    ) -> None:
+    def _add(self, code: str, line: int, column: int, hint: str | None, facts: Mapping[str, object]) -> None:
         kind = CODES[code]
         if len(self._found) >= MAX_DIAGNOSTICS:
             self._left_out += 1

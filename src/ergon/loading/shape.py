@@ -43,6 +43,7 @@ _SYNONYMS: Final[dict[str, dict[str, str]]] = {
         "tasks": "steps",
     },
     "Parameter": {"min": "minimum", "max": "maximum", "choices": "options", "help": "description", "regex": "pattern"},
+    "Defaults": {"retries": "retry"},
     "Retry": {"max_attempts": "attempts", "times": "attempts", "wait": "delay"},
 }
 
@@ -52,6 +53,8 @@ class Field:
     """One key of a part of the format: the part that stands in it, and whether it is a mapping with free keys."""
 
     nested: type[Definition] | None
+    many: bool
+    """Whether the part stands there in a list."""
     free: bool
 
 
@@ -62,8 +65,9 @@ def fields(part: type[Definition]) -> dict[str, Field]:
     for name, info in part.model_fields.items():
         annotations = list(_parts_of(info.annotation))
         nested = [a for a in annotations if isinstance(a, type) and issubclass(a, Definition)]
-        free = any(get_origin(a) is dict for a in annotations)
-        given[info.alias or name] = Field(nested[0] if nested else None, free and name not in _ANYBODYS)
+        many = any(get_origin(a) is tuple for a in annotations)
+        free = any(get_origin(a) is dict for a in annotations) and name not in _ANYBODYS
+        given[info.alias or name] = Field(nested[0] if nested else None, many, free)
     return given
 
 
@@ -100,16 +104,17 @@ class Cleaner:
                     copy.items[key] = value
                 elif not key.startswith(IGNORED):
                     self._unknown(node, key, part, path, copy)
-            elif field.nested is not None:
-                copy.items[key] = self._nested(value, field.nested, (*path, key))
             else:
-                copy.items[key] = _without_ignored(value) if field.free else value
+                copy.items[key] = self._value(value, field, (*path, key))
         return copy
 
-    def _nested(self, node: Node, part: type[Definition], path: Path) -> Node:
-        if isinstance(node, MappingNode):
+    def _value(self, node: Node, field: Field, path: Path) -> Node:
+        part = field.nested
+        if part is None:
+            return _without_ignored(node) if field.free else node
+        if isinstance(node, MappingNode) and not field.many:
             return self._part(node, part, path)
-        if isinstance(node, SequenceNode):
+        if isinstance(node, SequenceNode) and field.many:
             items = [
                 self._part(item, part, (*path, index)) if isinstance(item, MappingNode) else item
                 for index, item in enumerate(node.items)
@@ -132,9 +137,8 @@ class Cleaner:
             copy.partial = True
             return
         self.renamed.append((copy, meant))
-        value, field = node.items[key], known[meant]
         copy.keys = {**copy.keys, meant: node.keys[key]}
-        copy.items[meant] = self._nested(value, field.nested, (*path, meant)) if field.nested is not None else value
+        copy.items[meant] = self._value(node.items[key], known[meant], (*path, meant))
 
 
 def _home(key: str, part: type[Definition]) -> str:

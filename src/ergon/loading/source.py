@@ -36,7 +36,7 @@ class Signature:
     """Whether inputs of any further name are taken."""
 
 
-class NotFound(Exception):
+class NotFound(Exception):  # noqa: N818  # its text is part of a sentence
     """There is no such function; the text says why, as a clause."""
 
 
@@ -60,12 +60,14 @@ class SourceReader:
             raise NotFound("write it as module:function")
         module, function = match["module"], match["function"]
         if module == "__main__":
-            return _loaded(module, function)
+            _look_up(module, function)
+            return None
         if module not in self._modules:
             self._modules[module] = self._parse(module)
         tree = self._modules[module]
         if tree is None:
-            return _loaded(module, function) if module in sys.modules else None
+            _look_up(module, function)
+            return None
         return _find(tree, module, function.split("."))
 
     # ---- the module's text -----------------------------------------------------------------------------------
@@ -141,11 +143,11 @@ def _inner(name: str, part: str, places: list[str]) -> ModuleSpec | None:
     return space
 
 
-def _loaded(module: str, function: str) -> None:
+def _look_up(module: str, function: str) -> None:
     """Look for a name in a module that is loaded already, without running anything of it. Raises NotFound."""
     found = sys.modules.get(module)
     names = vars(found) if found is not None else {}
-    first = function.split(".")[0]
+    first = function.partition(".")[0]
     if found is not None and first not in names:
         near = closest(first, names)
         raise NotFound(f"{module} has no '{first}'" + (f", but it has '{near}'" if near else ""))
@@ -178,11 +180,10 @@ def _defined(body: list[ast.stmt]) -> Iterator[tuple[str, ast.AST]]:
             for alias in node.names:
                 yield (alias.asname or alias.name).partition(".")[0], node
         elif isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
-            for name in (n for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)):
-                yield name.id, node
+            stored = (n for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
+            yield from ((each.id, node) for each in stored)
         else:
-            for name, inner in _nested(node):
-                yield name, inner
+            yield from _nested(node)
 
 
 def _nested(node: ast.stmt) -> Iterator[tuple[str, ast.AST]]:

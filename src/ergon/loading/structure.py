@@ -108,7 +108,7 @@ class Structure:
             wanted = expected(errors, path)
             code = "E123" if any(is_of_type(e) for e in errors) else "E124"
             facts = {"key": key_label(path), "expected": wanted, "found": describe(node)}
-            self._report.add(code, path, hint=mend(node, wanted, path), **facts)
+            self._report.put(code, path, facts, hint=mend(node, wanted, path))
 
     def _tell_missing(self, path: Path) -> None:
         holder = self._node(path[:-1])
@@ -119,6 +119,9 @@ class Structure:
 
     def _tell_bad_name(self, path: Path, node: Node | None) -> None:
         name = str(node.value) if isinstance(node, ScalarNode) else ""
+        if "{{" in name:
+            self._report.add("E162", path, key=key_label(path))
+            return
         if "needs" in path[-3:] or path[-1] == "step":
             if name not in self._report.bad_names:
                 self._report.add("E125", path, name=name, what="the id of a step")

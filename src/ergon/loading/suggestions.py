@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+_MIN_LENGTH: Final = 3
 _MAX_LENGTH: Final = 64
 _MAX_KNOWN: Final = 2_000
 
 
 def closest(word: str, known: Iterable[str]) -> str:
     """Give the known word that differs least, or an empty text when none is near."""
-    if not word or len(word) > _MAX_LENGTH:
+    if not _MIN_LENGTH <= len(word) <= _MAX_LENGTH:
         return ""
     lowered = word.lower()
     limit = 1 + len(word) // 4

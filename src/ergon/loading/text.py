@@ -19,6 +19,8 @@ _OTHER_ENCODINGS: Final = (
     (codecs.BOM_UTF16_BE, "UTF-16"),
 )
 _SAMPLE: Final = 4096
+_SPACE: Final = 0x20
+_BLANKS: Final = frozenset(b"\t\n\r")
 
 
 def read_bytes(path: Path) -> bytes:
@@ -61,7 +63,8 @@ def _decode(data: bytes) -> str:
     if b"\0" in sample:
         if sample[1::2].count(0) > len(sample) // 4 or sample[::2].count(0) > len(sample) // 4:
             _not_text("it looks like UTF-16", "Save it as UTF-8.")
-        _not_text("it is binary", "Name a workflow's file, *.ergon.yaml or *.ergon.json.")
+        if sum(byte < _SPACE and byte not in _BLANKS for byte in sample) > max(3, len(sample) // 50):
+            _not_text("it is binary", "Name a workflow's file, *.ergon.yaml or *.ergon.json.")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -86,7 +89,7 @@ def check_json(text: str) -> None:
         raise Stopped(Fault("E117", line, column, {"problem": f"{error} is not JSON"})) from None
 
 
-class _NotJson(Exception):
+class _NotJson(Exception):  # noqa: N818  # it carries the word to where it is reported
     """A constant that JSON does not have."""
 
 

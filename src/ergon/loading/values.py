@@ -23,7 +23,7 @@ TEXTS: Final = frozenset({"string", "text", "file", "secret"})
 NUMBERS: Final = frozenset({"integer", "number"})
 
 
-class Unfit(Exception):
+class Unfit(Exception):  # noqa: N818  # its text is part of a sentence
     """A value does not fit a parameter; its text is the reason, as a clause."""
 
 

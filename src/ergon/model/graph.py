@@ -11,6 +11,15 @@ from ergon.model.policies import Cache, Retry
 from ergon.model.workflow import EdgeOn, RunOn, Step, StepKind, Workflow
 
 EdgeKind = Literal["order", "data", "wait"]
+EXPRESSION_INPUTS: Final[Mapping[str, frozenset[str]]] = {"core.assert": frozenset({"that"})}
+"""Inputs that are bare expressions, by action (S13)."""
+LITERAL_INPUTS: Final[Mapping[str, frozenset[str]]] = {
+    "python.run": frozenset({"code"}),
+    "script.run": frozenset({"code"}),
+}
+"""Inputs that are never templates, by action (S16)."""
+_NONE: Final[frozenset[str]] = frozenset()
+_NO_LITERALS: Final[Mapping[str, object]] = {}
 _FACTS: Final = frozenset({"status", "error", "attempts", "failed"})
 
 
@@ -37,6 +46,8 @@ class Node:
     step: Step
     kind: StepKind
     inputs: Value
+    literals: Mapping[str, object]
+    """Inputs that are no templates, whatever they look like."""
     when: Template | bool | None
     items: Value | None = None
     """The list of a `for_each`."""
@@ -99,6 +110,8 @@ class Graph:
     outputs: Value
     secrets: frozenset[str]
     """Names of the secrets that the workflow uses."""
+    holds_secrets: bool
+    """Whether any value of a run may hold a secret's handle."""
     env: frozenset[str]
     """Names of the environment variables that it may read."""
     capacities: Mapping[str, Capacity] = field(default_factory=dict)
@@ -136,13 +149,15 @@ def compile_graph(workflow: Workflow, *, sha256: str = "") -> Graph:
     variables, outputs = _variables(workflow), parse_value(dict(workflow.outputs))
     used += [*(r for value in variables.values() for r in value.references), *outputs.references]
     root, _ = _body(_with_defaults(workflow.steps, workflow), used)
+    secrets = frozenset(str(r.path[0]) for r in used if r.root == "secrets" and r.path)
     return Graph(
         workflow=workflow,
         sha256=sha256,
         root=root,
         variables=variables,
         outputs=outputs,
-        secrets=frozenset(str(r.path[0]) for r in used if r.root == "secrets" and r.path),
+        secrets=secrets,
+        holds_secrets=bool(secrets) or any(p.type == "secret" for p in workflow.parameters),
         env=frozenset(workflow.settings.env),
         capacities=_capacities({**workflow.settings.resources, **workflow.resources}),
     )
@@ -232,8 +247,10 @@ def _body(
 def _node(index: int, step: Step, used: list[Reference]) -> tuple[Node, list[Reference], list[Reference]]:
     kind = step.kind
     leaf = kind in ("for_each", "while") and step.uses is not None
-    inputs = parse_value({} if leaf else dict(step.with_))
-    node = Node(index=index, id=step.id, step=step, kind=kind, inputs=inputs, when=condition(step.when))
+    templated, literals = ({}, {}) if leaf else _inputs(step)
+    inputs = parse_value(templated)
+    when = condition(step.when)
+    node = Node(index=index, id=step.id, step=step, kind=kind, inputs=inputs, literals=literals, when=when)
     if kind == "for_each":
         node.items = parse_value(step.for_each)
     node.test, node.until = condition(step.while_), condition(step.until)
@@ -248,6 +265,26 @@ def _node(index: int, step: Step, used: list[Reference]) -> tuple[Node, list[Ref
     loops = {step.as_ or "item"}
     used += [r for r in own if r.root not in loops]
     return node, own, inner
+
+
+def _inputs(step: Step) -> tuple[dict[str, object], Mapping[str, object]]:
+    """Give a step's `with`, its bare expressions as templates, and apart from it what is never a template."""
+    bare = EXPRESSION_INPUTS.get(step.uses or "", _NONE)
+    literal = LITERAL_INPUTS.get(step.uses or "", _NONE)
+    if not bare and not literal:
+        return dict(step.with_), _NO_LITERALS
+    templated = {
+        name: _as_template(value) if name in bare else value
+        for name, value in step.with_.items()
+        if name not in literal
+    }
+    return templated, {name: value for name, value in step.with_.items() if name in literal}
+
+
+def _as_template(value: object) -> object:
+    if isinstance(value, str) and parse_template(value) is None:
+        return f"{{{{ {value} }}}}"
+    return value
 
 
 def _bodies(step: Step, leaf: bool, used: list[Reference]) -> Iterator[tuple[Body, list[Reference]]]:

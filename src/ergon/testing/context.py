@@ -109,9 +109,7 @@ class FakeContext(Context):
         content = data.read_bytes() if isinstance(data, Path) else data
         sha256 = hashlib.sha256(content).hexdigest()
         self.artifacts[sha256] = content
-        return Artifact(
-            sha256, type, len(content), name, loader=lambda artifact: self.artifacts[artifact.sha256]
-        )
+        return Artifact(sha256, type, len(content), name, loader=lambda artifact: self.artifacts[artifact.sha256])
 
     def secret(self, name: str) -> str:
         """Give a secret."""

@@ -160,6 +160,12 @@ def test_s48_a_stream_holds_back_only_what_may_be_a_secret() -> None:
     assert stream.flush() == ""
 
 
+def test_s48_a_stream_waits_for_the_longer_of_two_secrets() -> None:
+    stream = Redactor({"A": "password", "B": "password-of-the-house"}).stream()
+    assert [stream.feed(text) for text in ("a password", "-of-", "the-other")] == ["a ", "", "***-of-the-other"]
+    assert [stream.feed(text) for text in (" password", "-of-the-house", ".")] == [" ", "***", "."]
+
+
 def test_s48_a_secret_without_end_is_not_hoarded() -> None:
     redactor = Redactor({"A": "a" * 8})
     stream = redactor.stream()

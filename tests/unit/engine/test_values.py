@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from ergon.adapters.artifacts.memory import MemoryArtifacts
 from ergon.adapters.codecs.standard import CODECS
 from ergon.engine.redaction import Redactor
 from ergon.engine.values import INLINE_LIMIT, Values
-from ergon.errors import ArtifactDamaged, NotStorable
+from ergon.errors import ArtifactDamaged, ExtraMissing, NotStorable
 from ergon.model.values import Artifact, to_json
 
 SECRET = "swordfish-1"
@@ -228,6 +229,13 @@ def test_s47_a_codec_that_fails_is_a_refusal(artifacts: MemoryArtifacts) -> None
 
     with pytest.raises(NotStorable, match=r"at \[0\] holds a complex.*no such thing"):
         Values(artifacts, [Failing()]).encode([1j])
+
+
+def test_what_a_codec_says_in_a_sentence_is_passed_on(values: Values, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = reference(values, values.encode(np.zeros(2)))
+    monkeypatch.setitem(sys.modules, "numpy", None)
+    with pytest.raises(ExtraMissing, match=r"needs the package numpy"):
+        found.load()
 
 
 # ---- comparing

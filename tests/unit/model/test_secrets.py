@@ -122,7 +122,7 @@ def test_s48_nothing_else_can_be_done_with_a_handle(use: Callable[[object], obje
 
 def test_s48_the_sentence_says_what_can_be_done() -> None:
     with pytest.raises(TypeError, match="the secret 'TOKEN' can only be given to an action, whole or inside a"):
-        len(TOKEN)  # type: ignore[arg-type]  # that is the point
+        len(TOKEN)
 
 
 @pytest.mark.parametrize("condition", ["secrets.TOKEN == 'x'", "secrets.TOKEN | length > 3", "not secrets.TOKEN"])

@@ -35,6 +35,7 @@ class FolderArtifacts:
             raise StoreError(path=url, reason="is no folder on this machine", hint="Give it as file:///a/folder.")
         self.url = url
         self.root = Path(unquote(parts.path))
+        self._on_disk: set[Path] = set()
 
     def put(self, data: bytes) -> str:
         """Keep bytes; they are on disk when this returns."""
@@ -140,12 +141,19 @@ class FolderArtifacts:
                     return False
         except FileNotFoundError:
             return False
+        self._make_once(path.parent)
         _sync_folder(path.parent)  # whoever wrote it may not have come to this yet
         return True
 
+    def _make_once(self, folder: Path) -> None:
+        """Make a folder, or see to it that another's is on disk too; afterwards a look is enough."""
+        if folder not in self._on_disk or not folder.is_dir():
+            _make_folder(folder)
+            self._on_disk.add(folder)
+
     def _arrive(self, write: Callable[[BinaryIO], str]) -> str:
         """Write a temporary file, and rename it to what `write` says is its hash."""
-        _make_folder(self.root)
+        self._make_once(self.root)
         temporary = self.root / f"{_ARRIVING}{os.getpid()}-{secrets.token_hex(8)}"
         try:
             with os.fdopen(os.open(temporary, _NEW_FILE, 0o600), "wb") as file:
@@ -153,7 +161,7 @@ class FolderArtifacts:
                 file.flush()
                 _sync(file.fileno())
             path = self._file(sha256)
-            _make_folder(path.parent)
+            self._make_once(path.parent)
             os.replace(temporary, path)
         except BaseException:
             temporary.unlink(missing_ok=True)
@@ -179,13 +187,13 @@ _NEW_FILE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY"
 
 
 def _make_folder(path: Path) -> None:
-    """Make a folder, on disk when this returns."""
-    if path.is_dir():
-        return
-    _make_folder(path.parent)
-    with contextlib.suppress(FileExistsError):  # made by another process just now
-        path.mkdir(mode=0o700)
-    _sync_folder(path.parent)
+    """Make a folder unless there is one; it is on disk when this returns."""
+    if not path.is_dir():
+        if not path.parent.is_dir():
+            _make_folder(path.parent)
+        with contextlib.suppress(FileExistsError):  # made by another process just now
+            path.mkdir(mode=0o700)
+    _sync_folder(path.parent)  # whoever made it may not have come to this yet
 
 
 if sys.platform == "darwin":

@@ -32,7 +32,7 @@ _WORKER: Final = "ergon.adapters.executors.worker"
 Write = Callable[[str, StreamName], None]
 
 
-class ChildDied(Exception):
+class ChildDied(Exception):  # noqa: N818  # what happened, to be told as ProcessDied
     """The child has ended, or is about to."""
 
 

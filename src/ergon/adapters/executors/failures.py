@@ -10,9 +10,7 @@ from typing import Final, NamedTuple
 from ergon.errors import NotStorable
 
 _PICKLABLE: Final = "A value that leaves the step's process must be one that pickle can take."
-_IMPORTABLE: Final = (
-    "Return JSON-able values, or objects of classes that can be imported outside the step's process."
-)
+_IMPORTABLE: Final = "Return JSON-able values, or objects of classes that can be imported outside the step's process."
 
 
 class StandIn(Exception):  # noqa: N818  # its subclasses bear other names
@@ -130,8 +128,7 @@ def _culprit(value: object, where: str = "", depth: int = 20) -> tuple[str, obje
     parts: list[tuple[str, object]] = []
     if isinstance(value, dict):
         parts = [
-            (f"{where}.{key}" if str(key).isidentifier() else f"{where}[{key!r}]", part)
-            for key, part in value.items()
+            (f"{where}.{key}" if str(key).isidentifier() else f"{where}[{key!r}]", part) for key, part in value.items()
         ]
     elif isinstance(value, list | tuple):
         parts = [(f"{where}[{index}]", part) for index, part in enumerate(value)]

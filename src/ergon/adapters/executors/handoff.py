@@ -24,7 +24,7 @@ State = Literal["queued", "running", "finished", "dropped", "abandoned"]
 class Attempt:
     """One call on its way through a thread. The lock decides who was first: the work's end, or its limit."""
 
-    __slots__ = ("_error", "_lock", "_value", "call", "future", "started", "state", "timer")
+    __slots__ = ("_error", "_lock", "_value", "call", "future", "seconds", "started", "state", "timer")
 
     def __init__(self, call: Call, future: asyncio.Future[object]) -> None:
         self.call = call
@@ -32,6 +32,8 @@ class Attempt:
         self.state: State = "queued"
         self.started = 0.0
         """By the monotonic clock; from here the time limit counts."""
+        self.seconds = 0.0
+        """How long the work took."""
         self.timer: asyncio.TimerHandle | None = None
         self._lock = threading.Lock()
         self._value: object = None
@@ -54,6 +56,7 @@ class Attempt:
             self._value = function()
         except BaseException as error:  # an action must not end the thread that it was lent
             self._error = as_failure(error)
+        self.seconds = time.monotonic() - self.started
         with self._lock:
             if self.state in ("abandoned", "dropped"):
                 self._value = self._error = None
@@ -81,14 +84,16 @@ class Attempt:
         """Hand over what became of it."""
         if self.timer is not None:
             self.timer.cancel()
-        # The attempt lets go of the error, which holds the frames that hold the attempt.
+        # The attempt lets go of both, for an error holds the frames that hold the attempt.
         error, self._error = self._error, None
-        if self.future.done():
+        future = self.future
+        del self.future
+        if future.done():
             return
         if error is None:
-            self.future.set_result(self._value)
+            future.set_result(self._value)
         else:
-            self.future.set_exception(error)
+            future.set_exception(error)
 
 
 class Mailbox:

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Literal, Protocol
+from typing import Literal, Protocol, cast
 
 from ergon.adapters.executors.failures import Failure, Result, packed
 from ergon.adapters.executors.messages import Answer, Ask, Compute, Computed, Facts, Message, Tell
@@ -37,7 +37,7 @@ class ProxyContext(Context):
         self._send = send
         self._numbers = itertools.count()
         self._replies: dict[int, SimpleQueue[Answer | Compute]] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal may come while it is held
         self._callbacks: list[Callable[[], None]] = []
         self._cancelled = False
 
@@ -86,13 +86,13 @@ class ProxyContext(Context):
         return self._ask("artifact", here, type=type, name=name)
 
     def secret(self, name: str) -> str:
-        return str(self._ask("secret", name))
+        return cast("str", self._ask("secret", name))
 
     def path(self, relative: str | Path, *, write: bool = False) -> Path:
-        return Path(str(self._ask("path", relative, write=write)))
+        return cast("Path", self._ask("path", relative, write=write))
 
     def output_folder(self) -> Path:
-        return Path(str(self._ask("output_folder")))
+        return cast("Path", self._ask("output_folder"))
 
     def once(self, key: str, function: Callable[[], object]) -> object:
         with _Question(self._replies, next(self._numbers)) as question:

@@ -17,6 +17,8 @@ _AT_ONCE: Final = 64
 """Threads that are started as soon as a call has none; beyond that, only for calls that take their time."""
 _REVIEW: Final = 0.004
 """Seconds between looks at whether more threads would help."""
+_QUICK: Final = 0.002
+"""Seconds up to which a call keeps the interpreter busy rather than waits: more threads would not help it."""
 
 _Job = tuple[Attempt, contextvars.Context]
 
@@ -46,6 +48,7 @@ class ThreadExecutor(Handoff):
         self._threads = 0
         self._pending = 0
         self._settled = 0
+        self._worked = 0.0
         self._review: asyncio.TimerHandle | None = None
 
     async def close(self) -> None:
@@ -78,6 +81,7 @@ class ThreadExecutor(Handoff):
         if attempt.state == "finished":
             self._pending -= 1
             self._settled += 1
+            self._worked += attempt.seconds
 
     def _consider(self) -> None:
         """Start a thread for a call that has none, or see later whether it still has none."""
@@ -87,19 +91,16 @@ class ThreadExecutor(Handoff):
             self._look_again()
 
     def _look_again(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._review = loop.call_later(_REVIEW, self._grow_if_slow, self._settled)
+        self._settled, self._worked = 0, 0.0
+        self._review = asyncio.get_running_loop().call_later(_REVIEW, self._grow_if_slow)
 
-    def _grow_if_slow(self, settled_before: int) -> None:
-        """Start more threads if calls wait and those that run take over about two milliseconds each.
-
-        Shorter ones keep the interpreter's lock busy as it is: ten thousand of them need no more threads.
-        """
+    def _grow_if_slow(self) -> None:
+        """Start more threads if calls wait and those that ended since the last look were not quick."""
         self._review = None
         waiting = self._pending - self._threads
         if waiting <= 0 or self._threads >= self._limit:
             return
-        if self._settled - settled_before < 2 * self._threads:
+        if self._worked >= self._settled * _QUICK:
             self._grow(min(waiting, self._limit - self._threads, _AT_ONCE))
         self._look_again()
 

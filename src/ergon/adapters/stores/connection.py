@@ -14,8 +14,24 @@ from ergon.errors import StoreDamaged, StoreNewer, StoreReadOnly
 Mode = Literal["rwc", "rw", "ro"]
 
 _NETWORK: Final = frozenset(
-    ("9p", "afs", "beegfs", "ceph", "cifs", "fuse.glusterfs", "fuse.sshfs", "gpfs", "lustre", "ncpfs", "nfs")
-    + ("nfs4", "smb2", "smb3", "smbfs", "virtiofs")
+    {
+        "9p",
+        "afs",
+        "beegfs",
+        "ceph",
+        "cifs",
+        "fuse.glusterfs",
+        "fuse.sshfs",
+        "gpfs",
+        "lustre",
+        "ncpfs",
+        "nfs",
+        "nfs4",
+        "smb2",
+        "smb3",
+        "smbfs",
+        "virtiofs",
+    }
 )
 """File systems on which processes of several hosts may meet, who do not share the memory that WAL needs."""
 _ESCAPES: Final = str.maketrans({"%": "%25", "?": "%3f", "#": "%23"})
@@ -54,9 +70,7 @@ def _connect_unwritable(path: Path, *, patience: float, vfs: str) -> sqlite3.Con
     log = Path(f"{path}-wal")
     if log.exists() and log.stat().st_size:
         reason = "may not be written, and has changes that need it to be read"
-        raise StoreReadOnly(
-            path=str(path), reason=reason, hint="Open it once where its folder can be written."
-        )
+        raise StoreReadOnly(path=str(path), reason=reason, hint="Open it once where its folder can be written.")
     return connect(path, mode="ro", patience=patience, vfs=vfs)
 
 
@@ -72,9 +86,7 @@ def version_of(db: sqlite3.Connection, path: Path, schema: Schema) -> int:
         hint = "Name another file for the runs."
         raise StoreDamaged(path=str(path), reason="is a database of another program", hint=hint)
     if version > schema.version:
-        reason = (
-            f"was written by a newer Ergon (its form is {version}, this one reads up to {schema.version})"
-        )
+        reason = f"was written by a newer Ergon (its form is {version}, this one reads up to {schema.version})"
         raise StoreNewer(path=str(path), reason=reason, hint="Upgrade: pip install -U jupyter-ergon")
     return int(version)
 

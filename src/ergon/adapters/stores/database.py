@@ -21,9 +21,7 @@ from ergon.adapters.stores.schema import Schema
 class Database:
     """The file of one store."""
 
-    def __init__(
-        self, path: Path, *, schema: Schema, patience: float, vfs: str, any_owner: Callable[[], str]
-    ) -> None:
+    def __init__(self, path: Path, *, schema: Schema, patience: float, vfs: str, any_owner: Callable[[], str]) -> None:
         self.path = path
         self._schema = schema
         self._patience = patience

@@ -104,6 +104,4 @@ def take(db: sqlite3.Connection, run: str, here: Host) -> int:
 def beat(db: sqlite3.Connection, epochs: list[tuple[str, int]]) -> None:
     """Say that the owner of some runs lives, if it still is this one."""
     now = time.time()
-    db.executemany(
-        "UPDATE runs SET beat = ? WHERE id = ? AND epoch = ?", [(now, run, epoch) for run, epoch in epochs]
-    )
+    db.executemany("UPDATE runs SET beat = ? WHERE id = ? AND epoch = ?", [(now, run, epoch) for run, epoch in epochs])

@@ -93,9 +93,10 @@ class Ledger:
             projection.apply(event)
             row = encode_event(event, number, projection.run.correlation)
             append(row)
-            for text in (row[5], row[6]):
-                if text is not None and "$artifact" in text:
-                    rows.named.update((number, "artifact", sha256) for sha256 in artifacts_in(text))
+            data, value = row[5], row[6]
+            if (value is not None and "$artifact" in value) or (data is not None and "$artifact" in data):
+                found = {*artifacts_in(value), *artifacts_in(data)}
+                rows.named.update((number, "artifact", sha256) for sha256 in found)
         book.last_seq += len(change.events)
 
     def _check(self, db: sqlite3.Connection, change: Change) -> Book:
@@ -157,9 +158,7 @@ def _write_projection(db: sqlite3.Connection, book: Book) -> None:
     """Write what the events of a run have touched."""
     touched, number = book.projection.touched, book.number
     if touched.gone:
-        db.executemany(
-            "DELETE FROM steps WHERE id = ?", [(number << SEQ_BITS | f.first,) for f in touched.gone]
-        )
+        db.executemany("DELETE FROM steps WHERE id = ?", [(number << SEQ_BITS | f.first,) for f in touched.gone])
         touched.gone.clear()
     if touched.steps:
         base = number << SEQ_BITS
@@ -235,9 +234,7 @@ def load(db: sqlite3.Connection, number: int) -> Book:
     for path, key, *facts in db.execute(query, (low, high)).fetchall():
         step = projection.steps[path] = StepFacts(key & SEQ_MASK, *facts)
         step.cached, step.superseded = bool(step.cached), bool(step.superseded)
-    for path, *wait in db.execute(
-        "SELECT path, why, due, signal FROM waits WHERE run = ?", (number,)
-    ).fetchall():
+    for path, *wait in db.execute("SELECT path, why, due, signal FROM waits WHERE run = ?", (number,)).fetchall():
         projection.waits[path] = WaitFacts(*wait)
     last = db.execute("SELECT max(id) FROM events WHERE id BETWEEN ? AND ?", (low, high)).fetchone()[0]
     return Book(number, (last or 0) & SEQ_MASK, projection)

@@ -102,8 +102,10 @@ class LockFile:
 
     def try_gate(self) -> bool:
         """Take the gate if it is free."""
-        with self._mutex:
-            return self._lock(self._open(), _GATE)
+        if not self._writable:
+            with self._mutex:
+                self._open()
+        return self._lock(self._descriptor, _GATE)
 
     def wait_gate(self) -> None:
         """Take the gate, however long that takes."""

@@ -35,9 +35,7 @@ def prepare(
     return mode
 
 
-def _migrate(
-    db: sqlite3.Connection, *, path: Path, schema: Schema, version: int, owner: Callable[[], str]
-) -> None:
+def _migrate(db: sqlite3.Connection, *, path: Path, schema: Schema, version: int, owner: Callable[[], str]) -> None:
     way = schema.way_from(version)
     if way is None:
         reason = f"has form {version}, from which no way leads to {schema.version}"

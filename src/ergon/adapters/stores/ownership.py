@@ -14,6 +14,7 @@ from ergon.adapters.stores.faults import translate
 from ergon.adapters.stores.lease import BEAT_EVERY, Claimed, Host, SqliteLease, beat, take
 from ergon.adapters.stores.ledger import Ledger
 from ergon.adapters.stores.locks import LockFile
+from ergon.adapters.stores.transactions import Transactions
 from ergon.adapters.stores.writer import Writer
 from ergon.errors import RunOwned, StoreError
 from ergon.model.records import Owner
@@ -32,12 +33,21 @@ class Ownership:
     """The leases of one store, and what it knows of others'."""
 
     def __init__(
-        self, *, path: Path, locks: LockFile, host: Host, ledger: Ledger, writer: Writer, read: Read
+        self,
+        *,
+        path: Path,
+        locks: LockFile,
+        host: Host,
+        ledger: Ledger,
+        transactions: Transactions,
+        writer: Writer,
+        read: Read,
     ) -> None:
         self._path = path
         self._locks = locks
         self._host = host
         self._ledger = ledger
+        self._transactions = transactions
         self._writer = writer
         self._read = read
         self.leases: dict[str, SqliteLease] = {}
@@ -45,9 +55,7 @@ class Ownership:
 
     def claim(self, run: str) -> SqliteLease:
         """Own a run and raise its epoch; raises `RunOwned` while a live process does."""
-        self._read(
-            lambda db: None
-        )  # an older database is migrated now: not when a run of ours keeps it from that
+        self._read(lambda db: None)  # an older database is migrated now: not when a run of ours keeps it from that
         try:
             acquired = self._locks.acquire(run)
         except OSError as error:
@@ -68,7 +76,7 @@ class Ownership:
 
         def body() -> int:
             self._ledger.forget(run)
-            with self._writer.transaction(full=False) as db:
+            with self._transactions.write(full=False) as db:
                 return take(db, run, self._host)
 
         try:
@@ -86,7 +94,7 @@ class Ownership:
     def _let_go(self, lease: SqliteLease) -> None:
         """Unlock, and tell other hosts that the owner's heart beats no more; in the writer's thread."""
         try:
-            with self._writer.transaction(full=False) as db:
+            with self._transactions.write(full=False) as db:
                 db.execute("UPDATE runs SET beat = 0 WHERE id = ? AND epoch = ?", (lease.run, lease.epoch))
         except (sqlite3.Error, OSError, StoreError) as error:
             _log.warning("%s", translate(error, self._path))
@@ -132,6 +140,6 @@ class Ownership:
         if now >= self._beat_at:
             self._beat_at = now + BEAT_EVERY
             self._locks.assure()
-            with self._writer.transaction(full=False) as db:
+            with self._transactions.write(full=False) as db:
                 beat(db, [(lease.run, lease.epoch) for lease in leases])
         return self._beat_at - now

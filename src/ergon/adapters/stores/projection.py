@@ -28,6 +28,7 @@ class RunFacts:
     status: str = "queued"
     created_at: float = 0.0
     definition: str = ""
+    """What it started with; edits are in its events."""
     file: str = ""
     reason: str = ""
     started_at: float | None = None
@@ -145,6 +146,12 @@ class Projection:
             self.end_wait(path)
         return facts
 
+    def change(self, path: str) -> StepFacts:
+        """Give the facts of a step that is known, to be changed by an event of the run."""
+        facts = self.touched.steps[path] = self.steps[path]
+        self.end_wait(path)
+        return facts
+
     def end_wait(self, path: str) -> None:
         """Forget what a step waited for."""
         if self.waits.pop(path, None) is not None:
@@ -203,17 +210,17 @@ def _run_created(projection: Projection, event: Event) -> None:
     run.priority = priority if priority in _PRIORITIES else "immediate"
     run.actor = _text(data, "actor") or event.actor
     trigger = data.get("trigger")
-    run.trigger = _text(trigger, "id") if isinstance(trigger, Mapping) else _text(data, "trigger")
+    run.trigger = _text(trigger, "name") if isinstance(trigger, Mapping) else _text(data, "trigger")
     run.tags = tuple(_paths(data, "tags"))
     run.correlation = event.correlation
-    _defined(projection, event)
+    run.definition = _text(data, "definition")
+    _named(projection, event)
 
 
-def _defined(projection: Projection, event: Event) -> None:
+def _named(projection: Projection, event: Event) -> None:
+    """Note the definition that an event names: that of the run, of an edit, of a child."""
     definition = _text(event.data, "definition")
     if definition:
-        projection.run.definition = definition
-        projection.touched.run = True
         projection.touched.definitions.add(definition)
 
 
@@ -246,17 +253,32 @@ def _run_finished(projection: Projection, event: Event) -> None:
 
 def _run_reopened(projection: Projection, event: Event) -> None:
     projection.move("queued").ended_at = None
-    for path in _paths(event.data, "open"):
-        facts = projection.steps.get(path)
-        if facts is not None:
-            projection.touched.steps[path] = facts
+    _run_again(projection, event.data)
+
+
+def _run_edited(projection: Projection, event: Event) -> None:
+    """Take in an edited definition: it reopens what it changed, and supersedes what it took out (S51)."""
+    if projection.run.status in ENDED:
+        projection.move("queued").ended_at = None
+    _named(projection, event)
+    gone = set(_paths(event.data, "superseded"))
+    for path in [path for path in projection.steps if gone and (path in gone or _inside(path, gone))]:
+        projection.change(path).superseded = True
+    _run_again(projection, event.data)
+
+
+def _run_again(projection: Projection, data: Mapping[str, object]) -> None:
+    """Reopen blocks and reset steps, as a resume, retry or edit planned it."""
+    known = projection.steps
+    for path in _paths(data, "open"):
+        if path in known:
+            facts = projection.change(path)
             facts.status, facts.ended_at, facts.error_type, facts.succeeded_seq = "running", None, "", 0
-    named = (*_paths(event.data, "reset"), *_paths(event.data, "recheck"))
-    reset = [path for path in named if path in projection.steps]
+    reset = {path for path in _paths(data, "recheck") + _paths(data, "reset") if path in known}
     for path in reset:
-        _forget_outcome(projection, path, projection.steps[path])
+        _forget_outcome(projection.change(path))
     if reset:
-        projection.forget_inside(set(reset))
+        projection.forget_inside(reset)
 
 
 # ---- steps -------------------------------------------------------------------------------------------------
@@ -278,9 +300,7 @@ def _step_waiting(projection: Projection, event: Event) -> None:
     step.status = "waiting"
     step.error_type = _error_type(data) or step.error_type
     due = data.get("due")
-    wait = WaitFacts(
-        _text(data, "why"), float(due) if isinstance(due, int | float) else None, _text(data, "signal")
-    )
+    wait = WaitFacts(_text(data, "why"), float(due) if isinstance(due, int | float) else None, _text(data, "signal"))
     projection.waits[event.step] = projection.touched.waits[event.step] = wait
 
 
@@ -328,30 +348,11 @@ def _step_cancelled(projection: Projection, event: Event) -> None:
     step.ended_at = event.at
 
 
-def _forget_outcome(projection: Projection, path: str, step: StepFacts) -> None:
-    projection.touched.steps[path] = step
-    projection.end_wait(path)
+def _forget_outcome(step: StepFacts) -> None:
     step.status = "pending"
     step.started_at = step.ended_at = None
     step.cached = step.superseded = False
     step.error_type, step.succeeded_seq = "", 0
-
-
-def _run_edited(projection: Projection, event: Event) -> None:
-    """Take in an edited definition: it reopens what it changed, and supersedes what it took out (S51)."""
-    _defined(projection, event)
-    _run_reopened(projection, event)
-    for path in _paths(event.data, "superseded"):
-        facts = projection.steps.get(path)
-        if facts is not None:
-            projection.touched.steps[path] = facts
-            facts.superseded = True
-
-
-def _child_opened(projection: Projection, event: Event) -> None:
-    definition = _text(event.data, "definition")
-    if definition:
-        projection.touched.definitions.add(definition)
 
 
 _HANDLERS: Final[Mapping[str, Callable[[Projection, Event], None]]] = {
@@ -372,5 +373,5 @@ _HANDLERS: Final[Mapping[str, Callable[[Projection, Event], None]]] = {
     e.STEP_FAILED: _step_failed,
     e.STEP_SKIPPED: _step_skipped,
     e.STEP_CANCELLED: _step_cancelled,
-    e.CHILD_OPENED: _child_opened,
+    e.CHILD_OPENED: _named,
 }

@@ -187,6 +187,4 @@ def statistics(db: sqlite3.Connection, workflow: str) -> Statistics:
     executions, succeeded, failed, last_at, last_status, timed, total, minimum, maximum = row
     mean = total / timed if timed else None
     status = cast(str, last_status or "")
-    return Statistics(
-        workflow, executions or 0, succeeded or 0, failed or 0, last_at, status, mean, minimum, maximum
-    )
+    return Statistics(workflow, executions or 0, succeeded or 0, failed or 0, last_at, status, mean, minimum, maximum)

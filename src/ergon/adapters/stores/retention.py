@@ -68,9 +68,7 @@ def forget(db: sqlite3.Connection, runs: Sequence[tuple[int, str]], *, owned: Ca
 def sweep(db: sqlite3.Connection) -> None:
     """Forget, in a transaction, definitions and cached results of runs that are gone."""
     db.execute(f"DELETE FROM cache WHERE event >> {SEQ_BITS} NOT IN (SELECT n FROM runs)")
-    db.execute(
-        "DELETE FROM definitions WHERE sha256 NOT IN (SELECT sha256 FROM named WHERE kind = 'definition')"
-    )
+    db.execute("DELETE FROM definitions WHERE sha256 NOT IN (SELECT sha256 FROM named WHERE kind = 'definition')")
 
 
 def shrink(db: sqlite3.Connection) -> int:

@@ -25,8 +25,9 @@ from ergon.adapters.stores.projection import LIVE
 from ergon.adapters.stores.readers import Readers
 from ergon.adapters.stores.rows import encode_data
 from ergon.adapters.stores.schema import SCHEMA, Schema
+from ergon.adapters.stores.transactions import Hook, Transactions
 from ergon.adapters.stores.watch import Watch
-from ergon.adapters.stores.writer import Done, Hook, Writer
+from ergon.adapters.stores.writer import Done, Writer
 from ergon.errors import LeaseLost, RunNotFound, Unsupported
 from ergon.model.events import Event
 from ergon.model.records import (
@@ -92,17 +93,24 @@ class SqliteStore:
         )
         ledger = Ledger(path=path, host=self._host)
         gate = Gate(locks, path=path, patience=patience)
-        self._writer = writer = Writer(self._database, ledger, gate, hook=self._hook)
+        self._transactions = transactions = Transactions(self._database, gate, lost=ledger.forget_all, hook=self._hook)
+        self._writer = writer = Writer(path, ledger=ledger, transactions=transactions)
         self._owners = Ownership(
-            path=path, locks=locks, host=self._host, ledger=ledger, writer=writer, read=self._read
+            path=path,
+            locks=locks,
+            host=self._host,
+            ledger=ledger,
+            transactions=transactions,
+            writer=writer,
+            read=self._read,
         )
         writer.pulse = self._owners.pulse
         self._readers = Readers(path, connect=self._connect, empty=self._database.empty)
         self._watch = Watch(
             path,
             connect=self._database.open_for_reading,
-            commits=lambda: writer.commits,
-            changed_by_others=lambda: writer.call(writer.changed_by_others),
+            commits=lambda: transactions.commits,
+            changed_by_others=lambda: writer.call(transactions.changed_by_others),
         )
 
     def _any_owner(self) -> str:
@@ -132,7 +140,7 @@ class SqliteStore:
         """Have a transaction of its own done by the writer, and wait for it."""
 
         def transact() -> T:
-            with self._writer.transaction(full=full) as db:
+            with self._transactions.write(full=full) as db:
                 return body(db)
 
         try:
@@ -157,9 +165,10 @@ class SqliteStore:
         """
         lease = self._owners.leases.get(change.run)
         if lease is None or lease.epoch != change.epoch:
-            done(LeaseLost(run=change.run, epoch=lease.epoch if lease is not None else 0))
-            return
-        self._writer.put(change, done)
+            epoch = lease.epoch if lease is not None else 0
+            done(self._writer.closed_error() or LeaseLost(run=change.run, epoch=epoch))
+        else:
+            self._writer.put(change, done)
 
     def send(self, command: Command) -> int:
         """Leave a command for whoever owns its run; gives its number. Raises `RunNotFound`."""
@@ -283,7 +292,7 @@ class SqliteStore:
 
     def forked(self) -> None:
         """Start anew in a forked child: it has no lease, and may not use or close its parent's connections."""
-        _inherited.extend([*self._readers.inherited(), *self._writer.inherited()])
+        _inherited.extend([*self._readers.inherited(), *self._transactions.inherited()])
         self._assemble()
 
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import logging
 import queue
-import sqlite3
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeVar
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
-from ergon.adapters.stores.database import Database
 from ergon.adapters.stores.faults import OUTLASTING, translate
-from ergon.adapters.stores.gate import Gate
 from ergon.adapters.stores.ledger import Ledger
+from ergon.adapters.stores.transactions import Transactions
 from ergon.errors import LeaseLost, StoreError
 
 if TYPE_CHECKING:
@@ -21,8 +19,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Done = Callable[["BaseException | None"], None]
-Hook = Callable[[Literal["before", "inside", "after"], int], None]
-"""Called in the writer's thread around each transaction, with its number from 1."""
+_Item = tuple["Change", Done]
 
 _log: Final = logging.getLogger(__name__)
 _STOP: Final = object()
@@ -45,11 +42,6 @@ class _Job(Generic[T]):
             self._error = error
         self._ended.set()
 
-    def refuse(self, error: BaseException) -> None:
-        """Let it end without having been done."""
-        self._error = error
-        self._ended.set()
-
     def result(self) -> T:
         """Wait until it was done; gives its result or raises its error."""
         self._ended.wait()
@@ -61,37 +53,23 @@ class _Job(Generic[T]):
 class Writer:
     """The only part of a store that writes; its thread starts with the first change."""
 
-    def __init__(
-        self,
-        database: Database,
-        ledger: Ledger,
-        gate: Gate,
-        *,
-        hook: Hook | None = None,
-    ) -> None:
-        self._database = database
+    def __init__(self, path: Path, *, ledger: Ledger, transactions: Transactions) -> None:
+        self._path = path
         self._ledger = ledger
-        self._gate = gate
-        self._hook = hook
+        self._transactions = transactions
         self.pulse: Callable[[], float | None] = lambda: None
         """Does what is due now and then, in the writer's thread; gives the seconds until it is due again."""
         self._queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._door = threading.Lock()
         self._thread: threading.Thread | None = None
         self._closed = False
-        self._db: sqlite3.Connection | None = None
-        self._synchronous = ""
-        self._transactions = 0
-        self.commits = 0
-        """How many transactions were committed."""
-        self._seen = 0
 
     # ---- from any thread -----------------------------------------------------------------------------------
 
     def put(self, change: Change, done: Done) -> None:
         """Queue a change."""
         if not self._put((change, done)):
-            done(self._closed_error())
+            done(self._ended())
 
     def call(self, body: Callable[[], T]) -> T:
         """Have something done in the writer's thread, after what is queued; gives its result."""
@@ -99,7 +77,7 @@ class Writer:
             return body()
         job = _Job(body)
         if not self._put(job):
-            raise self._closed_error()
+            raise self._ended()
         return job.result()
 
     def post(self, body: Callable[[], None]) -> bool:
@@ -110,7 +88,7 @@ class Writer:
         with self._door:
             if self._closed or self._thread is None:
                 return False
-            self._queue.put(_Job(lambda: self._told(body)))
+            self._queue.put(_Job(body))
             return True
 
     def close(self) -> None:
@@ -125,16 +103,28 @@ class Writer:
 
     def _put(self, item: object) -> bool:
         with self._door:
-            if self._closed:
+            if self._closed or not self._started():
                 return False
             self._queue.put(item)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="ergon-store", daemon=True)
-                self._thread.start()
         return True
 
-    def _closed_error(self) -> StoreError:
-        return StoreError(path=str(self._database.path), reason="is closed")
+    def _started(self) -> bool:
+        """Start the thread if it does not run; gives False where the interpreter is about to end."""
+        if self._thread is None:
+            thread = threading.Thread(target=self._work, name="ergon-store", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:
+                return False
+            self._thread = thread
+        return True
+
+    def closed_error(self) -> StoreError | None:
+        """Give the error of who comes too late; None while the store is open."""
+        return self._ended() if self._closed else None
+
+    def _ended(self) -> StoreError:
+        return StoreError(path=str(self._path), reason="is closed")
 
     # ---- the thread ----------------------------------------------------------------------------------------
 
@@ -151,7 +141,7 @@ class Writer:
             except BaseException:  # whatever it is, the next change must find somebody here
                 _log.exception("the store's writer failed")
             if _STOP in items:
-                self._let_go()
+                self._transactions.close()
                 return
 
     def _beat(self) -> float | None:
@@ -163,52 +153,45 @@ class Writer:
             return 1.0
 
     def _serve(self, items: list[Any]) -> None:
-        changes: list[tuple[Change, Done]] = []
+        changes: list[_Item] = []
         for item in items:
             if type(item) is tuple:
                 changes.append(item)
             elif item is not _STOP:
-                self._write(changes)
+                self._commit(changes)
                 changes = []
                 item.run()
-        self._write(changes)
+        self._commit(changes)
 
-    def _write(self, changes: list[tuple[Change, Done]]) -> None:
-        """Commit changes, and then tell all who wait."""
-        if not changes:
-            return
-        outcomes = self._commit([change for change, _ in changes])
-        for (_, done), outcome in zip(changes, outcomes, strict=True):
-            self._told(done, outcome)
-
-    @staticmethod
-    def _told(callback: Callable[..., None], *facts: object) -> None:
-        """Call back; what is written stays written whatever comes of it."""
-        try:
-            callback(*facts)
-        except Exception:
-            _log.exception("a callback of the store failed")
-
-    def _commit(self, changes: list[Change]) -> list[BaseException | None]:
+    def _commit(self, items: list[_Item]) -> None:
         """Commit changes in one transaction, or each in its own where that fails: one may be at fault."""
-        try:
-            return self._commit_together(changes)
-        except BaseException as error:  # the thread must go on; whoever waits gets the error
-            fault = translate(error, self._database.path)
-        if len(changes) == 1 or isinstance(fault, OUTLASTING):
-            return [fault] * len(changes)
-        outcomes: list[BaseException | None] = []
-        for change in changes:
-            outcomes += self._commit([change])
-            if isinstance(outcomes[-1], OUTLASTING):
-                break
-        return outcomes + [outcomes[-1]] * (len(changes) - len(outcomes))
+        fault = self._try(items) if items else None
+        if fault is None:
+            return
+        alone = len(items) > 1
+        for item in items:
+            if alone and not isinstance(fault, OUTLASTING):
+                fault = self._try([item])
+            if fault is not None:
+                self._tell(item[1], fault)
 
-    def _commit_together(self, changes: list[Change]) -> list[BaseException | None]:
-        outcomes: list[BaseException | None] = []
-        with self.transaction(full=any(change.durability == "full" for change in changes)) as db:
-            enter = self._ledger.enter
-            for change in changes:
+    def _try(self, items: list[_Item]) -> BaseException | None:
+        """Commit changes in one transaction; gives what kept all of them out, or None if nothing did."""
+        try:
+            self._commit_together(items)
+        except BaseException as error:  # the thread must go on; whoever waits gets the error
+            return translate(error, self._path)
+        return None
+
+    def _commit_together(self, items: list[_Item]) -> None:
+        """Commit changes in one transaction, and then tell all who wait."""
+        full = False
+        for change, _ in items:
+            full = full or change.durability == "full"
+        transactions, enter, outcomes = self._transactions, self._ledger.enter, list[BaseException | None]()
+        db = transactions.begin(full=full)
+        try:
+            for change, _ in items:
                 try:
                     enter(db, change)
                 except (LeaseLost, StoreError) as error:
@@ -216,75 +199,20 @@ class Writer:
                 else:
                     outcomes.append(None)
             self._ledger.flush(db)
-        return outcomes
+            transactions.commit(db)
+        except BaseException as error:
+            self._ledger.forget_all()
+            transactions.abort(db, error)
+            transactions.leave()
+            raise
+        for (_, done), outcome in zip(items, outcomes, strict=True):
+            self._tell(done, outcome)
+        transactions.leave()
 
-    @contextmanager
-    def transaction(self, *, full: bool) -> Iterator[sqlite3.Connection]:
-        """Write in a transaction, in the writer's thread; `full` has it survive power loss."""
-        self._transactions += 1
-        number = self._transactions
-        if self._hook is not None:
-            self._hook("before", number)
-        self._gate.enter()
+    @staticmethod
+    def _tell(done: Done, outcome: BaseException | None) -> None:
+        """Call back; what is written stays written whatever comes of it."""
         try:
-            db = self._begin(full)
-            try:
-                yield db
-                if self._hook is not None:
-                    self._hook("inside", number)
-                db.execute("COMMIT")
-            except BaseException as error:
-                self._roll_back(db, error)
-                raise
-        finally:
-            self._gate.leave()
-        self.commits += 1
-        if self._hook is not None:
-            self._told(self._hook, "after", number)
-
-    def _begin(self, full: bool) -> sqlite3.Connection:
-        db = self._db
-        if db is None or not self._database.is_there():
-            self._let_go()
-            db = self._db = self._database.open_for_writing()
-            self.changed_by_others()
-        wanted = "FULL" if full else "NORMAL"
-        if wanted != self._synchronous:
-            db.execute(f"PRAGMA synchronous = {wanted}")
-            self._synchronous = wanted
-        db.execute("BEGIN IMMEDIATE")
-        return db
-
-    def _roll_back(self, db: sqlite3.Connection, error: BaseException) -> None:
-        self._ledger.forget_all()
-        try:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
-        except sqlite3.Error:
-            _log.exception("the store %s could not roll back", self._database.path)
-        if isinstance(error, sqlite3.Error) and not isinstance(error, sqlite3.IntegrityError):
-            self._let_go()
-
-    def _let_go(self) -> None:
-        """Close the connection; the next transaction opens another."""
-        db, self._db, self._synchronous = self._db, None, ""
-        self._ledger.forget_all()
-        if db is not None:
-            try:
-                db.close()
-            except sqlite3.Error:
-                _log.exception("the store %s could not be closed", self._database.path)
-
-    # ---- for the watch -------------------------------------------------------------------------------------
-
-    def changed_by_others(self) -> bool:
-        """Say whether another connection has committed since this was asked last; in the writer's thread."""
-        if self._db is None:
-            return True
-        (version,) = self._db.execute("PRAGMA data_version").fetchone()
-        changed, self._seen = version != self._seen, version
-        return bool(changed)
-
-    def inherited(self) -> list[sqlite3.Connection]:
-        """Give the connection that a forked child has from its parent and must neither use nor close."""
-        return [] if self._db is None else [self._db]
+            done(outcome)
+        except BaseException:
+            _log.exception("a callback of the store failed")

@@ -12,8 +12,8 @@ from ergon.loading.labels import described
 from ergon.loading.positions import Path
 from ergon.loading.report import Report
 from ergon.loading.rules.outline import Outline, Site
-from ergon.loading.rules.uses import EXPRESSION_INPUTS, LITERAL_INPUTS
 from ergon.loading.source import NotFound, Signature, SourceReader, misfit
+from ergon.model.graph import EXPRESSION_INPUTS, LITERAL_INPUTS
 from ergon.ports import ActionHandler, Catalog, Problem
 
 _TYPE_FAULT: Final = "Input '"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from ergon.loading.labels import described
 from ergon.loading.report import Report
 from ergon.loading.rules.outline import Outline, Site
 from ergon.model.workflow import Step, StepKind
@@ -15,8 +16,15 @@ _KEYS: Final = {
     "while_": "while",
     "validate_": "validate",
 }
-_BLOCKS: Final = ("for_each", "while_", "until", "choose", "parallel")
-_FITS: Final[dict[str, tuple[StepKind, ...]]] = {
+BLOCK_KEYS: Final[dict[StepKind, tuple[str, ...]]] = {
+    "action": (),
+    "for_each": ("for_each",),
+    "while": ("while_", "until"),
+    "choose": ("choose",),
+    "parallel": ("parallel",),
+}
+"""The keys that make a step a block, by kind."""
+FITS: Final[dict[str, tuple[StepKind, ...]]] = {
     "as_": ("for_each",),
     "concurrency": ("for_each",),
     "on_item_error": ("for_each",),
@@ -26,7 +34,9 @@ _FITS: Final[dict[str, tuple[StepKind, ...]]] = {
     "steps": ("for_each", "while"),
     "output": ("for_each", "while", "choose", "parallel"),
 }
-_OF_ACTIONS: Final = ("with_", "retry", "cache", "resources", "run_on", "on_crash")
+"""The kinds of step that a key of blocks fits."""
+ACTION_KEYS: Final = ("with_", "retry", "cache", "resources", "run_on", "on_crash")
+"""Keys that stand on what a block with steps holds, not on the block."""
 _CALLED: Final[dict[StepKind, str]] = {
     "action": "a step that calls an action",
     "for_each": "a `for_each`",
@@ -44,6 +54,11 @@ _NEEDED: Final = {
     "steps": "a `for_each`, `while` or `until`",
     "output": "a block",
 }
+
+
+def file_key(name: str) -> str:
+    """Give the key of a file for a field of the model."""
+    return _KEYS.get(name, name)
 
 
 def check_blocks(outline: Outline, report: Report) -> None:
@@ -65,10 +80,10 @@ def _action(site: Site, report: Report) -> None:
 
 def _block(site: Site, report: Report) -> None:
     step = site.step
-    given = [name for name in _BLOCKS if name in step.model_fields_set]
+    given = [name for keys in BLOCK_KEYS.values() for name in keys if name in step.model_fields_set]
     if len(given) > 1:
-        names = [f"`{_KEYS.get(name, name)}`" for name in given[:2]]
-        report.add("E133", (*site.path, given[1].rstrip("_")), at_key=True, id=step.id, first=names[0], second=names[1])
+        names = [f"`{file_key(name)}`" for name in given[:2]]
+        report.add("E133", (*site.path, file_key(given[1])), at_key=True, id=step.id, first=names[0], second=names[1])
         return
     if site.kind in ("choose", "parallel"):
         if step.uses is not None:
@@ -104,15 +119,14 @@ def _tests(site: Site, report: Report) -> None:
     """Report a `for_each`, `while` or `until` whose value can never work."""
     step, given = site.step, site.step.model_fields_set
     items = step.for_each
-    if "for_each" in given and not isinstance(items, list | tuple | dict):
-        if not (isinstance(items, str) and "{" in items):
-            found = "nothing" if items is None else f"the text '{items}'" if isinstance(items, str) else f"{items}"
-            hint = "Give a list, or a template like `{{ steps.load.output }}`."
-            path = (*site.path, "for_each")
-            report.add("E123", path, hint=hint, key="for_each", expected="a list or a mapping", found=found)
+    can_be_list = isinstance(items, list | tuple | dict) or (isinstance(items, str) and "{" in items)
+    if "for_each" in given and not can_be_list:
+        hint = "Give a list, or a template like `{{ steps.load.output }}`."
+        facts = {"key": "for_each", "expected": "a list or a mapping", "found": described(items)}
+        report.put("E123", (*site.path, "for_each"), facts, hint=hint)
     for name in ("while_", "until"):
         if name in given and getattr(step, name) is None:
-            key = _KEYS.get(name, name)
+            key = file_key(name)
             report.add("E123", (*site.path, key), key=key, expected="an expression", found="nothing")
 
 
@@ -132,7 +146,7 @@ def _branches(site: Site, report: Report) -> None:
 
 def _misfits(site: Site, report: Report) -> None:
     for name, hint in _misfitting(site):
-        key = _KEYS.get(name, name)
+        key = file_key(name)
         report.add("E134", (*site.path, key), at_key=True, hint=hint, key=key, kind=_CALLED[site.kind])
 
 
@@ -140,7 +154,7 @@ def _misfitting(site: Site) -> Iterator[tuple[str, str]]:
     """Give the keys that do not fit a step's kind, and where they belong."""
     step: Step = site.step
     given = step.model_fields_set
-    for name, kinds in _FITS.items():
+    for name, kinds in FITS.items():
         if name in given and site.kind not in kinds:
             yield name, f"It belongs to {_NEEDED[name]}."
     if site.kind == "action":
@@ -152,6 +166,6 @@ def _misfitting(site: Site) -> Iterator[tuple[str, str]]:
                 "The output is the list of what the action gives; put the action under `steps` to change it.",
             )
         return
-    for name in _OF_ACTIONS:
+    for name in ACTION_KEYS:
         if name in given:
             yield name, "Put it on the steps inside."

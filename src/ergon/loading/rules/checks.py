@@ -9,7 +9,7 @@ from ergon.loading.rules.actions import Actions
 from ergon.loading.rules.blocks import check_blocks
 from ergon.loading.rules.edges import Edges
 from ergon.loading.rules.ids import check_ids, check_lists
-from ergon.loading.rules.literal import check_literal
+from ergon.loading.rules.literal import Literal
 from ergon.loading.rules.names import Names
 from ergon.loading.rules.outline import Outline
 from ergon.loading.rules.parameters import check_parameters
@@ -38,10 +38,11 @@ def check_rules(workflow: Workflow, report: Report, *, catalog: Catalog | None, 
     edges.check_cycles()
     check_stand_ins(outline, reader.uses, report)
     check_state(outline, edges, report)
-    whole = reader.complete and not report.partial(()) and not report.partial(("steps",))
-    check_parameters(workflow, names.read if whole else None, report)
+    whole = bool(workflow.steps) and reader.complete and not report.partial(("steps",))
+    literal = Literal(report)
+    literal.check(outline)
+    check_parameters(workflow, names.read.union(literal.meant()) if whole else None, report)
     check_policies(outline, report)
-    check_literal(outline, report)
     Actions(report, catalog, folder).check(outline)
-    if not workflow.steps and not report.partial(()) and not report.partial(("steps",)):
+    if not workflow.steps and not report.partial(("steps",)):
         report.add("W205", ("name",), at_key=True)

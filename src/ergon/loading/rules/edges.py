@@ -1,9 +1,10 @@
-"""Edges: which step waits for which, found from `needs` and from templates, and what is wrong with them (S19, S20, S24)."""
+"""Edges: which step waits for which, by `needs` and by templates, and what is wrong with them (S19, S20, S24)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from ergon.loading.positions import Path
 from ergon.loading.report import Report
@@ -65,7 +66,7 @@ class Edges:
         source = site.scope.find(name)
         if source is None:
             if name not in self._report.bad_names and not self._incomplete(site.scope):
-                self._missing("E141", site.scope, name, path, None, id=site.id)
+                self._missing(name, site.scope, path, needs=site)
             return
         self._connect(site, source, path, None, "")
 
@@ -77,7 +78,7 @@ class Edges:
         elif site.scope.find(name) is not None:
             self._report.add("E147", path, step=name, id=site.id)
         elif name not in self._report.bad_names and not self._incomplete(site.scope):
-            self._missing("E141", site.scope, name, path, None, id=site.id)
+            self._missing(name, site.scope, path, needs=site)
 
     def _use(self, use: Use) -> None:
         reference = use.reference
@@ -89,7 +90,7 @@ class Edges:
         source = scope.find(name)
         if source is None:
             if name not in self._report.bad_names and not self._incomplete(scope):
-                self._missing("E154", scope, name, use.path, use.place, name=name)
+                self._missing(name, scope, use.path, inside=use.place)
             return
         self._fact(use, name)
         waits = use.view.site
@@ -106,7 +107,7 @@ class Edges:
                 self._report.add("E156", use.path, inside=use.place, what=what, example=f"steps.{name}.output")
         elif path[1] not in STEP_FACTS:
             wrong = str(path[1])
-            hint = self._report.suggest(wrong, STEP_FACTS) or f"What the step gives is under `steps.{name}.output`."
+            hint = self._report.suggest(wrong, STEP_FACTS) or f"Its output is under `steps.{name}.output`."
             self._report.add("E155", use.path, inside=use.place, hint=hint, owner=f"Step '{name}'", name=wrong)
 
     # ---- what it means ---------------------------------------------------------------------------------------
@@ -125,20 +126,24 @@ class Edges:
             self._report.add("E144", path, inside=inside, block=source.id)
 
     def _missing(
-        self, code: str, scope: Scope, name: str, path: Path, inside: tuple[int, int] | None, **facts: str
+        self, name: str, scope: Scope, path: Path, *, inside: tuple[int, int] | None = None, needs: Site | None = None
     ) -> None:
         """Report a step that cannot be seen from a scope, or does not exist at all."""
         hidden = self._outline.by_id.get(name)
         if not hidden:
             known = [step for around in scope.around() for step in around.ids]
-            facts["step" if code == "E141" else "name"] = name
-            self._report.add(code, path, inside=inside, hint=self._report.suggest(name, known), **facts)
+            hint = self._report.suggest(name, known)
+            if needs is not None:
+                self._report.add("E141", path, hint=hint, id=needs.id, step=name)
+            else:
+                self._report.add("E154", path, inside=inside, hint=hint, name=name)
             return
         enclosing = {around.owner for around in scope.around()}
         block = next((s for s in hidden[0].ancestors() if scope.find(s.id) is s), hidden[0])
-        where = f"in another branch of '{block.id}'" if block in enclosing else f"inside '{block.id}'"
-        hint = "Only one branch runs." if block in enclosing else None
-        self._report.add("E142", path, inside=inside, hint=hint, step=name, where=where, block=block.id)
+        other = block in enclosing
+        where = f"in another branch of '{block.id}'" if other else f"inside '{block.id}'"
+        advice = "Only one branch runs." if other else None
+        self._report.add("E142", path, inside=inside, hint=advice, step=name, where=where, block=block.id)
 
     def _incomplete(self, scope: Scope) -> bool:
         """Whether a step that seems to be missing may be one that was left out."""
@@ -157,7 +162,7 @@ def _is_inside(path: Path, site: Site) -> bool:
 
 
 def _advice(cycle: list[Site]) -> str | None:
-    for first, second in zip(cycle, cycle[1:], strict=False):
+    for first, second in pairwise(cycle):
         if _serves(second, first) or _serves(first, second):
             return "A stand-in starts by itself when the step fails; it may read that step's `error` only."
     return None

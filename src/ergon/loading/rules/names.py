@@ -28,7 +28,7 @@ class Names:
         self._allowed = set(workflow.settings.env)
         self._steps = outline.by_id
         self.read: set[str] = set()
-        """Parameters that something reads."""
+        """Parameters that something reads, or was probably meant to."""
 
     def check(self, uses: Iterable[Use]) -> None:
         """Check every use."""
@@ -65,8 +65,10 @@ class Names:
             self.read |= self._parameters
         elif name in self._parameters:
             self.read.add(name)
-        elif not self._report.partial(("parameters",)) and not self._report.partial(()):
-            self._add("E152", use, name=name, hint=self._report.suggest(name, self._parameters))
+        elif not self._report.partial(("parameters",)):
+            meant = self._report.closest(name, self._parameters)
+            self.read.add(meant)
+            self._add("E152", use, name=name, hint=f"Did you mean '{meant}'?" if meant else "")
 
     def _secret(self, use: Use, name: str) -> None:
         if use.view.role in ("decision", "validate"):
@@ -90,6 +92,7 @@ class Names:
     def _meant(self, use: Use, root: str) -> str:
         for place, names in (("parameters", self._parameters), ("variables", self._variables)):
             if root in names:
+                self.read.add(root)
                 return f"Did you mean '{place}.{root}'?"
         if root in self._steps:
             return f"Did you mean 'steps.{root}.output'?"
@@ -99,7 +102,7 @@ class Names:
         return self._report.suggest(root, known) or f"Known are {_listed(known)}; a text stands in quotes."
 
     def _add(self, code: str, use: Use, *, hint: str | None = None, **facts: object) -> None:
-        self._report.add(code, use.path, inside=use.place, hint=hint, **facts)
+        self._report.put(code, use.path, facts, inside=use.place, hint=hint)
 
 
 def _listed(words: tuple[str, ...]) -> str:

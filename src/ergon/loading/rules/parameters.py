@@ -34,6 +34,7 @@ def check_parameters(workflow: Workflow, read: Iterable[str] | None, report: Rep
         if fits and size is not None and work <= MAX_WORK:
             _default(parameter, path, report)
         if used is not None and parameter.name not in used:
+            used.add(parameter.name)
             report.add("W201", (*path, "name"), name=parameter.name)
 
 
@@ -41,7 +42,7 @@ def _bounds(parameter: Parameter, path: Path, report: Report) -> bool:
     fits = True
     for key, types in _RANGES:
         if key in parameter.model_fields_set and parameter.type not in types and not report.partial(path):
-            hint = f"It is for {' and '.join(sorted(types))}."
+            hint = f"It is for the types {', '.join(sorted(types))}."
             report.add("E183", (*path, key), at_key=True, hint=hint, key=key, name=parameter.name, type=parameter.type)
             fits = False
     for low, high in _PAIRS:

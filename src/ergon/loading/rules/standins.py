@@ -17,10 +17,9 @@ def check_stand_ins(outline: Outline, uses: Iterable[Use], report: Report) -> No
         if on_error is None:
             continue
         path = (*site.path, "on_error")
-        if on_error.continues == (on_error.step is not None):
-            if not report.partial(path):
-                problem = "both `continue` and `step`" if on_error.continues else "neither `continue` nor `step`"
-                report.add("E146", path, id=site.id, problem=problem)
+        if on_error.continues == (on_error.step is not None) and not report.partial(path):
+            problem = "both `continue` and `step`" if on_error.continues else "neither `continue` nor `step`"
+            report.add("E146", path, id=site.id, problem=problem)
         stand_in = site.scope.ids.get(on_error.step or "")
         if stand_in is None or stand_in is site:
             continue

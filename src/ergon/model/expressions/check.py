@@ -159,9 +159,7 @@ def _macro(node: nodes.Macro | nodes.CallBlock) -> None:
 
 def _compare(node: nodes.Compare) -> None:
     if len(node.ops) > 1 and any(part.op in ("in", "notin") for part in node.ops):
-        raise Fault(
-            "'in' cannot be chained with other comparisons", node.lineno, " in ", "Use `and` between them."
-        )
+        raise Fault("'in' cannot be chained with other comparisons", node.lineno, " in ", "Use `and` between them.")
 
 
 def _known(kind: str, name: str, known: Iterable[str], line: int) -> None:

@@ -54,9 +54,7 @@ def indent(value: object, width: int | str = 4, first: bool = False, blank: bool
     """Indent all lines but the first."""
     allow_width(len(width) if isinstance(width, str) else width)
     text = written(value)
-    allow_size(
-        len(text) + (text.count("\n") + 1) * (len(width) if isinstance(width, str) else width), len(text)
-    )
+    allow_size(len(text) + (text.count("\n") + 1) * (len(width) if isinstance(width, str) else width), len(text))
     return str(JINJA_FILTERS["indent"](text, width, first, blank))
 
 
@@ -93,9 +91,15 @@ def round_number(value: float, precision: object = 0, method: str = "common") ->
 
 
 def slice_list(value: Iterable[object], slices: int, fill_with: object = None) -> Iterator[list[object]]:
-    """Cut a list into `slices` lists."""
+    """Cut a list into `slices` lists as even as can be; `fill_with` fills up the shorter ones."""
     allow_count(slices)
-    yield from JINJA_FILTERS["slice"](value, slices, fill_with)
+    items = list(value)
+    least, longer = divmod(len(items), slices)
+    end = 0
+    for number in range(slices):
+        start, end = end, end + least + (number < longer)
+        filling = [fill_with] if fill_with is not None and number >= longer else []
+        yield items[start:end] + filling
 
 
 def string(value: object) -> str:
@@ -112,9 +116,7 @@ def striptags(context: Scope, value: object) -> str:
 
 
 @pass_context
-def add_up(
-    context: Scope, value: Iterable[object], attribute: str | int | None = None, start: object = 0
-) -> object:
+def add_up(context: Scope, value: Iterable[object], attribute: str | int | None = None, start: object = 0) -> object:
     """Add items up."""
     items = value if attribute is None else map(make_attrgetter(context.environment, attribute), value)
     total = start

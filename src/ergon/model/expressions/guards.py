@@ -11,7 +11,7 @@ from jinja2.utils import pass_context
 
 from ergon.model.expressions import limits
 from ergon.model.expressions.filters import OWN
-from ergon.model.expressions.limits import counted, is_container, size_of, weigh
+from ergon.model.expressions.limits import STEP, counted, is_container, pay_for, size_of, weigh
 from ergon.model.expressions.lookup import Deferred, load
 from ergon.model.expressions.plain import is_lazy
 from ergon.model.expressions.sandbox import ResultCopier, Scope, accept, refuse_undefined
@@ -19,9 +19,7 @@ from ergon.model.expressions.text import joined, written
 
 _REMOVED: Final = frozenset({"pprint", "random", "urlize"})
 """Not offered: slow without bound, not reproducible, made for web pages."""
-_CHEAP: Final = frozenset(
-    {"abs", "attr", "count", "d", "default", "first", "float", "int", "last", "length", "round"}
-)
+_CHEAP: Final = frozenset({"abs", "attr", "count", "d", "default", "first", "float", "int", "last", "length", "round"})
 """Filters whose cost does not depend on what they are given."""
 _LAZY: Final = frozenset(
     {"batch", "items", "list", "map", "reject", "rejectattr", "reverse", "select", "selectattr", "slice"}
@@ -46,7 +44,7 @@ def guarded(name: str, function: Callable[..., object]) -> Callable[..., object]
     def apply(context: Scope, value: object, *args: object, **kwargs: object) -> object:
         if name not in _TOLERANT:
             refuse_undefined(value, *args, *kwargs.values())
-        context.budget.spend(limits.STEP)
+        context.budget.spend(STEP)
         value = load(value)
         if name in _CHEAP:
             return passed_on(function(*wants(context), value, *args, **kwargs))
@@ -74,9 +72,9 @@ def guarded_test(name: str, function: Callable[..., object]) -> Callable[..., ob
     def apply(context: Scope, value: object, *args: object, **kwargs: object) -> object:
         if name not in _TOLERANT:
             refuse_undefined(value, *args, *kwargs.values())
-        context.budget.spend(limits.STEP)
+        context.budget.spend(STEP)
         if name in _COMPARING:
-            pay_to_compare(context, value, *args)
+            pay_for(context.budget, value, *args)
         return function(*wants(context), load(value), *args, **kwargs)
 
     return apply
@@ -95,9 +93,7 @@ def _wants(function: Callable[..., object]) -> Callable[[Scope], tuple[object, .
 
 def settled(context: Scope, value: object) -> object:
     """Give a lazy value as a list, and a list without deferred items."""
-    if is_lazy(value) or (
-        isinstance(value, (list, tuple)) and any(isinstance(item, Deferred) for item in value)
-    ):
+    if is_lazy(value) or (isinstance(value, (list, tuple)) and any(isinstance(item, Deferred) for item in value)):
         return list(counted(value, context.budget))  # type: ignore[arg-type]  # lazy values are iterable
     return value
 
@@ -109,25 +105,18 @@ def _pay(context: Scope, name: str, value: object, others: tuple[object, ...]) -
         budget.spend(size_of(value))
     else:
         for given in (value, *others):
-            if is_container(given) or isinstance(given, (str, bytes)):
-                budget.spend(weigh(given, budget.left))
+            budget.spend(len(given) if isinstance(given, (str, bytes)) else 0)
+            pay_for(budget, given)
     return max(map(size_of, (value, *others)), default=0)
-
-
-def pay_to_compare(context: Scope, *values: object) -> None:
-    """Pay for looking through values that hold others."""
-    for value in values:
-        if is_container(value):
-            context.budget.spend(weigh(value, context.budget.left))
 
 
 @pass_context
 def contains(context: Scope, value: object, holder: object) -> bool:
     """Tell whether `value in holder`."""
     refuse_undefined(value, holder)
-    pay_to_compare(context, value)
+    pay_for(context.budget, value)
     if isinstance(holder, Sized) and not isinstance(holder, Mapping):
-        times = weigh(value, context.budget.left) if is_container(value) else 1
+        times = weigh(value, context.budget.left, node=STEP) if is_container(value) else 1
         context.budget.spend(len(holder) * times)
     return value in holder  # type: ignore[operator]  # whatever holds nothing raises TypeError
 
@@ -158,7 +147,7 @@ def _given(value: object) -> object:
 @pass_context
 def _operand(context: Scope, value: object) -> object:
     refuse_undefined(value)
-    pay_to_compare(context, value)
+    pay_for(context.budget, value)
     return value
 
 
@@ -188,9 +177,7 @@ HOOKS: Final[Mapping[str, Callable[..., object]]] = {
 }
 
 FILTERS: Final[Mapping[str, Callable[..., object]]] = {
-    name: guarded(name, OWN.get(name, function))
-    for name, function in JINJA_FILTERS.items()
-    if name not in _REMOVED
+    name: guarded(name, OWN.get(name, function)) for name, function in JINJA_FILTERS.items() if name not in _REMOVED
 }
 TESTS: Final[Mapping[str, Callable[..., object]]] = {
     name: contains if name == "in" else guarded_test(name, cast(Callable[..., object], function))

@@ -87,7 +87,7 @@ class _Instrument(NodeTransformer):
 
     def visit_Pair(self, node: nodes.Pair) -> nodes.Node:
         self.generic_visit(node)
-        node.key, node.value = _sure(node.key), _sure(node.value)
+        node.key, node.value = _operand(node.key), _sure(node.value)
         return node
 
     def visit_CondExpr(self, node: nodes.CondExpr) -> nodes.Node:

@@ -24,6 +24,7 @@ MAX_WORK: Final = 64_000_000
 STEP: Final = 16
 """Units that an item, or one node of a loop's body, is worth."""
 
+_ATOMS: Final = frozenset({bool, float, type(None)})
 _WIDTHS: Final = re.compile(r"\d+")
 _PLACEHOLDER: Final = re.compile(
     r"%(?:\((?P<name>[^)]*)\))?[-+ #0]*(?P<width>\*|\d*)(?:\.(?P<precision>\*|\d*))?[hlL]?(?P<type>.)", re.S
@@ -78,26 +79,37 @@ def size_of(value: object) -> int:
     return len(value) if isinstance(value, Sized) else 0
 
 
-def weigh(value: object, limit: int) -> int:
-    """Count the nodes and characters of a value through and through; raises TooLarge beyond the limit."""
+def weigh(value: object, limit: int, *, node: int = 1) -> int:
+    """Add up a value's nodes, at `node` each, and its characters; raises TooLarge beyond the limit."""
     total = 0
     pending: list[object] = [value]
     while pending:
         item = pending.pop()
-        if isinstance(item, (str, bytes)):
-            total += len(item) + 1
+        if type(item) in _ATOMS:
+            total += node
+        elif isinstance(item, (str, bytes)):
+            total += len(item) + node
+        elif isinstance(item, int):
+            total += node + (item.bit_length() >> 2)
         elif isinstance(item, Mapping):
-            total += 1
+            total += node
             pending.extend(item.keys())
             pending.extend(item.values())
         elif isinstance(item, (list, tuple, set, frozenset)):
-            total += 1
+            total += node
             pending.extend(item)
         else:
-            total += 1 + (item.bit_length() >> 2 if isinstance(item, int) else 0)
-        if total + len(pending) > limit:
+            total += node
+        if total + node * len(pending) > limit:
             raise TooLarge("the value is too large to be printed or compared")
     return total
+
+
+def pay_for(budget: Budget, *values: object) -> None:
+    """Pay for looking through and through what holds others, as printing, comparing and hashing do."""
+    for value in values:
+        if is_container(value):
+            budget.spend(weigh(value, budget.left, node=STEP))
 
 
 def is_container(value: object) -> bool:
@@ -161,9 +173,9 @@ def _allow_format(text: str, values: object) -> None:
             continue
         if "*" in (match["width"], match["precision"]):
             raise TooLarge("a width of '*' may not be used in a template")
-        for width in (match["width"], match["precision"]):
-            allow_width(int(width[:18] or 0))
-            size += int(width or 0)
+        for width in (match["width"] or "0", match["precision"] or "0"):
+            allow_width(int(width[:18]))
+            size += int(width)
         if match["name"] is not None:
             value = values.get(match["name"]) if isinstance(values, Mapping) else None
         else:

@@ -9,6 +9,7 @@ import types
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
 from difflib import get_close_matches
+from itertools import islice
 from typing import Final
 
 
@@ -64,9 +65,7 @@ _DATE_METHODS: Final = frozenset(
     """astimezone ctime date dst isocalendar isoformat isoweekday replace strftime time timestamp timetuple
     timetz toordinal total_seconds tzname utcoffset weekday""".split()  # noqa: SIM905  # words read better as words
 )
-_NUMBER_METHODS: Final = frozenset(
-    {"as_integer_ratio", "bit_count", "bit_length", "conjugate", "hex", "is_integer"}
-)
+_NUMBER_METHODS: Final = frozenset({"as_integer_ratio", "bit_count", "bit_length", "conjugate", "hex", "is_integer"})
 _METHODS: Final[tuple[tuple[type, frozenset[str]], ...]] = (
     (str, _TEXT_METHODS),
     (bytes, frozenset({"decode", "hex"})),
@@ -184,7 +183,7 @@ def missing_key(holder: object, key: object, where: str = "") -> tuple[str, str]
 
 
 def _hint(key: object, holder: Mapping[object, object]) -> str:
-    names = [k for k in list(holder)[:1000] if isinstance(k, str)]
+    names = [k for k in islice(holder, 1000) if isinstance(k, str)]
     if isinstance(key, str) and (hint := suggestion(key, names)):
         return hint
     return f"It has: {', '.join(_cut(n) for n in names)}." if 0 < len(names) <= 8 else ""

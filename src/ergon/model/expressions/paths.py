@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from ergon.model.expressions.lookup import ABSENT, look, missing_key, missing_name
+from ergon.model.expressions.lookup import ABSENT, load, look, missing_key, missing_name
 
 _NAME: Final = r"[^\W\d]\w*"
 _INDEX: Final = r"-?(?:0|[1-9]\d{0,17})"
@@ -54,6 +54,7 @@ def walk(names: Mapping[str, object], root: str, keys: tuple[Key, ...]) -> objec
     except KeyError:
         raise PathMissing(*missing_name(root, names)) from None
     for place, (key, is_item) in enumerate(keys):
+        value = load(value)
         found = look(value, key, item_first=is_item)
         if found is ABSENT:
             raise PathMissing(*missing_key(value, key, spell(root, keys[:place])))

@@ -41,24 +41,19 @@ class Places:
         return self._lines[line - 1] if 0 < line <= len(self._lines) else ""
 
 
-def token_place(
-    environment: Environment, source: str, state: str | None, index: int | None
-) -> tuple[int, int]:
-    """Give line and column of a text's token by number; of where reading stops, if it has no number."""
-    end = 0
-    seen = 0
+def token_places(environment: Environment, source: str, state: str | None) -> tuple[list[tuple[int, int]], str]:
+    """Give lines and columns of a text's tokens and of where they end, and why they end there or ''."""
+    places: list[tuple[int, int]] = []
+    end, reason = 0, ""
     try:
         for _line, kind, value in environment.lexer.tokeniter(source, None, None, state):
             start = source.find(value, end)
             if kind not in ignored_tokens and kind not in ("raw_begin", "raw_end"):
-                if seen == index:
-                    return _place(source, start)
-                seen += 1
+                places.append(_place(source, start))
             end = start + len(value)
-    except TemplateSyntaxError:
-        while end < len(source) and source[end].isspace():
-            end += 1
-    return _place(source, end)
+    except TemplateSyntaxError as error:
+        reason = error.message or ""
+    return [*places, _place(source, end)], reason
 
 
 def _place(source: str, offset: int) -> tuple[int, int]:

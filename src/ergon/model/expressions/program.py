@@ -41,10 +41,8 @@ def run(source: str, bare: bool, names: Mapping[str, object], references: tuple[
         scope = Scope(_SANDBOX, {}, None, {})
         scope.names = names
         return _value(program, scope) if program.is_value else _text(program, scope)
-    except MissingError as error:
-        reason, hint = _explain(error, names, references)
     except Exception as error:
-        reason, hint = reason_of(error), ""
+        reason, hint = _why(error, names, references)
     raise TemplateFailed(source=source, reason=reason, hint=hint)
 
 
@@ -77,12 +75,19 @@ def _compiled(source: str, bare: bool) -> Program:
     return Program(code.root_render_func, expression is not None)
 
 
-def _explain(
-    error: MissingError, names: Mapping[str, object], references: tuple[Reference, ...]
-) -> tuple[str, str]:
+def _why(error: Exception, names: Mapping[str, object], references: tuple[Reference, ...]) -> tuple[str, str]:
+    try:
+        if isinstance(error, MissingError):
+            return _explain(error, names, references)
+    except Exception as other:  # the data itself fails when it is looked at
+        return reason_of(other), ""
+    return reason_of(error), ""
+
+
+def _explain(error: MissingError, names: Mapping[str, object], references: tuple[Reference, ...]) -> tuple[str, str]:
     """Say what was missing, by its path where a reference leads there; gives reason and hint."""
     if error.hint is not None:
-        return clause(error.hint), ""
+        return error.hint[:1].lower() + clause(error.hint)[1:], ""
     if error.holder is missing:
         return missing_name(str(error.key), names)
     where = next((found for one in references if (found := _place(one, error.key, names))), "")
@@ -105,9 +110,7 @@ def _place(reference: Reference, key: object, names: Mapping[str, object]) -> st
 
 
 def _sandbox() -> Sandbox:
-    sandbox = Sandbox(
-        undefined=Missing, optimized=False, keep_trailing_newline=True, cache_size=0, finalize=show
-    )
+    sandbox = Sandbox(undefined=Missing, optimized=False, keep_trailing_newline=True, cache_size=0, finalize=show)
     sandbox.filters = {**FILTERS, **HOOKS, "#noelse": _no_else}
     sandbox.tests = dict(TESTS)
     sandbox.globals = {

@@ -12,7 +12,16 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedFormatter
 from jinja2.utils import Cycler, Joiner, Namespace, missing, pass_context
 
 from ergon.model.expressions import limits
-from ergon.model.expressions.limits import Budget, allow_size, allow_width, counted, size_of, weigh
+from ergon.model.expressions.limits import (
+    Budget,
+    allow_size,
+    allow_width,
+    counted,
+    is_container,
+    pay_for,
+    size_of,
+    weigh,
+)
 from ergon.model.expressions.lookup import ABSENT, CALLABLES, kind_of, load, look, methods_of
 from ergon.model.expressions.plain import Copier
 from ergon.model.expressions.text import joined, written
@@ -79,9 +88,10 @@ class Scope(Context):
         if key in self.vars:
             return self.vars[key]
         try:
-            return load(self.names[key])
+            value = self.names[key]
         except KeyError:
             return self.environment.globals.get(key, missing)
+        return load(value)
 
 
 class ResultCopier(Copier):
@@ -137,9 +147,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
     functions: tuple[object, ...] = ()
     """Functions that templates may call by name."""
 
-    def call_binop(
-        self, context: Context, operator: str, left: Any, right: Any
-    ) -> Any:  # Any: Jinja's signature
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:  # Any: Jinja's signature
         """Apply an operator whose results may be large."""
         assert isinstance(context, Scope)
         result = _OPERATORS[operator](left, right)
@@ -158,12 +166,10 @@ class Sandbox(ImmutableSandboxedEnvironment):
         if isinstance(holder, Undefined):
             return holder
         refuse_undefined(key)
+        if isinstance(key, tuple):
+            weigh(key, limits.MAX_SIZE)
         if isinstance(holder, RUNTIME):
-            return (
-                load(super().getattr(holder, key))
-                if isinstance(key, str)
-                else self.undefined(obj=holder, name=key)
-            )
+            return load(super().getattr(holder, key)) if isinstance(key, str) else self.undefined(obj=holder, name=key)
         found = look(holder, key, item_first=item_first)
         return self.undefined(obj=holder, name=key) if found is ABSENT else load(found)
 
@@ -175,20 +181,19 @@ class Sandbox(ImmutableSandboxedEnvironment):
         if isinstance(__obj, (types.BuiltinMethodType, types.MethodType)) and not isinstance(owner, RUNTIME):
             if __obj.__name__ not in methods_of(type(owner)):
                 raise TypeError(f"{__obj.__name__}() may not be called in a template")
-            given = {
-                name: value for name, value in kwargs.items() if name not in ("_loop_vars", "_block_vars")
-            }
+            given = {name: value for name, value in kwargs.items() if name not in ("_loop_vars", "_block_vars")}
             return __self._call_method(__context, owner, __obj, args, given)
-        if not isinstance(__obj, (*RUNTIME, types.MethodType)) and not any(
-            __obj is f for f in __self.functions
-        ):
+        if not isinstance(__obj, (*RUNTIME, types.MethodType)) and not any(__obj is f for f in __self.functions):
             raise TypeError(f"{kind_of(__obj)} cannot be called")
         __context.budget.spend(limits.STEP)
+        pay_for(__context.budget, *args, *kwargs.values())
         return accept(__context.budget, __context.call(__obj, *args, **kwargs), 0)
 
     def _call_method(self, context: Scope, owner: object, method: Any, args: Any, kwargs: Any) -> object:
         values = (owner, *args, *kwargs.values())
         context.budget.spend(limits.STEP + sum(map(size_of, values)))
+        times = len(owner) if isinstance(owner, (list, tuple)) else 1
+        context.budget.spend(sum(times * weigh(v, limits.MAX_SIZE) for v in values[1:] if is_container(v)))
         if isinstance(owner, str):
             if method.__name__ in ("format", "format_map"):
                 return self._format(context, owner, method.__name__, args, kwargs)
@@ -259,9 +264,7 @@ def _replaced(_context: Scope, text: str, old: str, new: str, count: int = -1) -
 
 def _joined(context: Scope, text: str, items: Any) -> tuple[object, ...]:
     parts = list(counted(items, context.budget))
-    allow_size(
-        sum(map(size_of, parts)) + len(text) * max(len(parts) - 1, 0), max(map(size_of, parts), default=0)
-    )
+    allow_size(sum(map(size_of, parts)) + len(text) * max(len(parts) - 1, 0), max(map(size_of, parts), default=0))
     return (parts,)
 
 

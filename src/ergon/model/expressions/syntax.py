@@ -18,7 +18,7 @@ from ergon.model.expressions.check import TOO_DEEP, Fault, check
 from ergon.model.expressions.collect import collect, path_of
 from ergon.model.expressions.failure import clause, reason_of
 from ergon.model.expressions.paths import Key
-from ergon.model.expressions.places import Places, token_place
+from ergon.model.expressions.places import Places, token_places
 from ergon.model.expressions.reference import Reference
 
 MAX_BRACKETS: Final = 32
@@ -65,9 +65,7 @@ def parse(source: str, *, bare: bool) -> Tree:
         ) from None
     expression = _expression(template, source, bare=bare)
     if bare and expression is None:
-        raise TemplateInvalid(
-            source=source, reason="it is a text, and an expression is wanted", hint=_BARE_HINT
-        )
+        raise TemplateInvalid(source=source, reason="it is a text, and an expression is wanted", hint=_BARE_HINT)
     return Tree(template, expression)
 
 
@@ -82,7 +80,9 @@ def _tree(source: str, *, bare: bool) -> nodes.Template:
         _refuse(source, reading, error)
     except RecursionError:
         raise TemplateInvalid(source=source, reason=TOO_DEEP) from None
-    except Exception as error:  # a number of 5,000 digits, for one
+    except ValueError:  # Python reads no number of more than 4,300 digits
+        raise TemplateInvalid(source=source, reason="a number in it is too large") from None
+    except Exception as error:
         raise TemplateInvalid(source=source, reason=reason_of(error)) from None
     return _with_returns(template, spare) if spare else template
 
@@ -93,7 +93,7 @@ def _is_wrapped(source: str) -> bool:
 
 
 def _refuse(source: str, reading: _Reading, error: TemplateSyntaxError) -> NoReturn:
-    line, column = reading.place(error.lineno)
+    line, column = reading.place(error)
     reason = clause(error.message or "it cannot be read")
     hint = _BARE_HINT if reading.state and "{{" in source else ""
     raise TemplateInvalid(
@@ -121,12 +121,13 @@ class _Reading:
         template.set_environment(_READER)
         return template
 
-    def place(self, line: int) -> tuple[int, int]:
-        """Give line and column of the token at which the parser stopped, if it is in that line."""
+    def place(self, error: TemplateSyntaxError) -> tuple[int, int]:
+        """Give line and column of the token at which reading stopped, if it is in the error's line."""
+        places, reason = token_places(_READER, self.text, self.state)
         token = None if self._parser is None else self._parser.stream.current
-        index = token.number if isinstance(token, _Numbered) else None
-        found = token_place(_READER, self.text, self.state, index)
-        return found if found[0] == line else (line, 1)
+        number = token.number if isinstance(token, _Numbered) and reason != error.message else -1
+        found = places[number]
+        return found if found[0] == error.lineno else (error.lineno, 1)
 
 
 class _Numbered(Token):

@@ -217,9 +217,7 @@ def _read(text: str, *, bare: bool) -> Syntax:
 
 def _allow_source(text: str) -> None:
     if len(text) > MAX_SOURCE:
-        raise TemplateInvalid(
-            source=text, reason=f"it has {len(text):,} characters, and {MAX_SOURCE:,} is the most"
-        )
+        raise TemplateInvalid(source=text, reason=f"it has {len(text):,} characters, and {MAX_SOURCE:,} is the most")
 
 
 def _pieces(text: str) -> tuple[str | PathTemplate, ...] | None:
@@ -234,8 +232,6 @@ def _pieces(text: str) -> tuple[str | PathTemplate, ...] | None:
         end = match.end()
     pieces.append(text[end:])
     literal = [piece for piece in pieces if isinstance(piece, str)]
-    if any(mark in piece for piece in literal for mark in _MARKS) or any(
-        p.endswith("{") for p in literal[:-1]
-    ):
+    if any(mark in piece for piece in literal for mark in _MARKS) or any(p.endswith("{") for p in literal[:-1]):
         return None
     return tuple(piece for piece in pieces if piece != "")

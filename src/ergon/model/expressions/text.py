@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from ergon.model.expressions.limits import MAX_SIZE, allow_size, weigh
+from ergon.model.expressions.limits import MAX_SIZE, allow_size, is_container, weigh
 from ergon.model.expressions.plain import LOADED, Copier
 
 _SIMPLE: Final = frozenset({int, float, bool, type(None)})
@@ -17,6 +17,8 @@ def written(value: object, copier: Copier = LOADED) -> str:
         return value
     if type(value) in _SIMPLE:
         return str(value)
+    if is_container(value):
+        weigh(value, MAX_SIZE)
     value = copier.copy(value)
     if isinstance(value, str):
         return str(value)

@@ -79,9 +79,7 @@ def _build(value: object, place: Place, references: list[Reference]) -> Maker | 
     if isinstance(value, str):
         return _build_text(value, references)
     if len(place) >= MAX_NESTING:
-        raise TemplateInvalid(
-            source=_spell(place[:3]), reason=f"it is nested more than {MAX_NESTING} levels deep"
-        )
+        raise TemplateInvalid(source=_spell(place[:3]), reason=f"it is nested more than {MAX_NESTING} levels deep")
     if isinstance(value, Mapping):
         return _build_mapping(value, place, references)
     if isinstance(value, (list, tuple)):
@@ -113,17 +111,13 @@ def _build_mapping(value: Mapping[object, object], place: Place, references: lis
     for key, item in value.items():
         here = (*place, key if isinstance(key, int) else str(key))
         if _is_templated(key):
-            raise TemplateInvalid(
-                source=str(key), reason=f"a key is literal and may hold no template ({_spell(here)})"
-            )
+            raise TemplateInvalid(source=str(key), reason=f"a key is literal and may hold no template ({_spell(here)})")
         makers[key] = _build(item, here, references)
     if not any(makers.values()):
         return None
     base = {key: item if type(item) in SCALARS else None for key, item in value.items()}
     made = [
-        (key, make or _static(value[key]))
-        for key, make in makers.items()
-        if make or type(value[key]) not in SCALARS
+        (key, make or _static(value[key])) for key, make in makers.items() if make or type(value[key]) not in SCALARS
     ]
 
     def fill(names: Mapping[str, object]) -> object:
@@ -135,9 +129,7 @@ def _build_mapping(value: Mapping[object, object], place: Place, references: lis
     return fill
 
 
-def _build_list(
-    value: list[object] | tuple[object, ...], place: Place, references: list[Reference]
-) -> Maker | None:
+def _build_list(value: list[object] | tuple[object, ...], place: Place, references: list[Reference]) -> Maker | None:
     makers = [_build(item, (*place, index), references) for index, item in enumerate(value)]
     if not any(makers):
         return None

@@ -68,6 +68,9 @@ def test_s42_bytes_and_their_folder_are_synced_before_put_returns(
     done.clear()
     artifacts.put(b"x")
     assert done == [f"sync {sha256[:2]}"]
+    done.clear()
+    FolderArtifacts(artifacts.url).put(b"x")  # another process, perhaps before the first one came to its syncs
+    assert done == ["sync artifacts", f"sync {sha256[:2]}"]
 
 
 def test_damaged_bytes_are_never_given(artifacts: FolderArtifacts) -> None:

