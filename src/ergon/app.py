@@ -2,46 +2,55 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import os
 import secrets
 import socket
+import subprocess
+import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypedDict
 
 from ergon.adapters.clocks.system import SystemClock
 from ergon.engine.editing import notebook_code, plan_edit
 from ergon.engine.engine import Engine, Equipment
 from ergon.engine.handle import Handle
+from ergon.engine.history import History
+from ergon.engine.logs import LogWriter
 from ergon.engine.means import OpenedChild
+from ergon.engine.plan import Plan, plan_of
+from ergon.engine.pruning import prune
 from ergon.engine.recovery import How, reopening
-from ergon.engine.selection import Selection, select
+from ergon.engine.selection import Selection, check_names, select
 from ergon.engine.values import Values
 from ergon.engine.workspace import Workspace
 from ergon.errors import AdapterUnknown, NotPossible, WorkflowInvalid
 from ergon.model import events as e
-from ergon.model.apply import fold
 from ergon.model.definitions import canonical_text, definition_hash
 from ergon.model.directives import Child
 from ergon.model.events import Event
 from ergon.model.graph import Graph, compile_graph
 from ergon.model.policies import Durability
-from ergon.model.records import Command, Priority, RunRecord
+from ergon.model.records import Command, Priority, Pruned, RunRecord
 from ergon.model.states import ENDED, Frame, RunState, RunStatus, StepState, StepStatus
 from ergon.model.workflow import Workflow
-from ergon.settings import Settings
+from ergon.settings import Settings, load_settings, unknown_variables, user_settings_file
 
 if TYPE_CHECKING:
     from ergon.actions.catalog import ActionCatalog
     from ergon.engine.live import LiveRun
     from ergon.loading.loader import Loaded
-    from ergon.ports import ArtifactStore, Executor, Store, Vault
+    from ergon.ports import ArtifactStore, Clock, Executor, Store, Vault
 
 HOME_NAME: Final = ".ergon"
+_LOOK_EVERY: Final = 0.02
+"""Seconds between looks at a process that has just been started."""
 _ALPHABET: Final = "abcdefghijkmnpqrstuvwxyz23456789"
 
 
@@ -72,6 +81,15 @@ class Options:
     durability: Durability | None = None
 
 
+class Told(TypedDict):
+    """What an engine is told of a new run."""
+
+    created: dict[str, object]
+    parameters: str
+    definition: str
+    durability: Durability
+
+
 class App:
     """Everything that one workspace needs, made when it is first used."""
 
@@ -79,6 +97,8 @@ class App:
         """`home` is the state's folder; it is made when something is written."""
         self.settings = settings
         self.workspace = Workspace(root=workspace, home=home, allowed=settings.allow_paths)
+        self.clock: Callable[[asyncio.AbstractEventLoop], Clock] = SystemClock
+        """What makes the clock of an engine's loop."""
         self._lock = threading.RLock()
         self._engines: dict[bool, Engine] = {}
         self._catalogs: dict[str, ActionCatalog] = {}
@@ -138,27 +158,33 @@ class App:
 
     def _make_engine(self, store: Store) -> Engine:
         facts = {"pid": os.getpid(), "host": socket.gethostname(), "ergon": version("jupyter-ergon")}
-        return Engine(
+        engine = Engine(
             Equipment(
                 store=store,
                 values=self.values,
                 vault=self.vault,
                 catalog=self.catalog,
                 executors=self._executors,
-                clock=SystemClock,
+                clock=self.clock,
                 workspace=self.workspace,
                 open_child=self._open_child,
                 facts=facts,
                 concurrency=self.settings.concurrency,
+                overrules=self.settings.outranks_workflow("concurrency"),
                 runs=self.settings.runs,
             )
         )
+        if store is not self.scratch:
+            engine.bus.subscribe(LogWriter(self.workspace.logs))
+        return engine
 
     def _executors(self, loop: object) -> Mapping[str, Executor]:
+        from ergon.adapters.executors import streams
         from ergon.adapters.executors.loop import LoopExecutor
         from ergon.adapters.executors.process import ProcessExecutor
         from ergon.adapters.executors.thread import ThreadExecutor
 
+        streams.install()
         threads = max(32, self.settings.concurrency * self.settings.runs)
         return {
             "loop": LoopExecutor(),
@@ -221,30 +247,84 @@ class App:
         source: Source,
         parameters: Mapping[str, object],
         *,
-        from_text: bool = False,
+        from_text: bool | Collection[str] = False,
         options: Options | None = None,
     ) -> Handle:
         """Start a run; returns when it is on disk. Raises `ParameterInvalid`, `NotPossible`."""
+        state, told = self._new_run(source, parameters, from_text, options or Options())
+        return self.engine(durable=told["durability"] != "off").start(state, **told)
+
+    def start_elsewhere(
+        self, source: Source, parameters: Mapping[str, object], *, options: Options | None = None
+    ) -> str:
+        """Start a run in a process of its own, which outlives this one; gives the run's id when it is on disk."""
+        state, told = self._new_run(source, parameters, False, options or Options())
+        if told["durability"] == "off":
+            raise NotPossible(what="run in a process of its own", reason="a run with durability off is kept nowhere")
+        self.engine().create(state.run, **told)
+        self.workspace.logs.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "ergon", "resume", state.run, "--json"]
+        with (self.workspace.logs / f"{state.run}.process.log").open("ab") as log:
+            child = subprocess.Popen(
+                command,
+                cwd=self.workspace.root,
+                env={**os.environ, "ERGON_HOME": str(self.workspace.home)},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        threading.Thread(target=child.wait, name="ergon-child", daemon=True).start()
+        self._wait_for_owner(state.run, child, Path(log.name))
+        return state.run
+
+    def _wait_for_owner(self, run: str, child: subprocess.Popen[bytes], log: Path) -> None:
+        """Wait until a process has taken a run over; raises `NotPossible` if it ends without."""
+        while self.store.owner(run) is None:
+            if child.poll() is not None:
+                if self.store.run(run).status in ENDED:
+                    return
+                raise NotPossible(what=f"run {run} in a process of its own", reason="the process ended", hint=f"See {log}.")
+            time.sleep(_LOOK_EVERY)
+
+    def plan(
+        self,
+        source: Source,
+        parameters: Mapping[str, object],
+        *,
+        from_text: bool | Collection[str] = False,
+        options: Options | None = None,
+    ) -> Plan:
+        """Say what `start` would start; nothing is run. Raises what `start` raises."""
+        state, told = self._new_run(source, parameters, from_text, options or Options())
+        return plan_of(state.frame.graph, told["created"], told["parameters"])
+
+    def _new_run(
+        self, source: Source, parameters: Mapping[str, object], from_text: bool | Collection[str], options: Options
+    ) -> tuple[RunState, Told]:
         from ergon.loading.arguments import parameters_from
 
-        options = options or Options()
         workflow = source.workflow
         given = parameters_from(workflow, parameters, from_text=from_text)
         graph, text = self.prepared(workflow)
-        durability = options.durability or workflow.settings.durability or self.settings.durability
+        check_names(graph, [*options.enable, *options.disable])
         created = self._created(source, graph, options)
         if options.selection:
             created |= select(graph, options.selection, self._earlier(workflow.name))
-        engine = self.engine(durable=durability != "off")
         self.catalog(source.folder(self.workspace.root)).refresh()
         state = RunState(run=_new_id(), frame=Frame(graph=graph), graph_of=self.graph)
-        return engine.start(
-            state,
+        told = Told(
             created=created,
             parameters=self.values.encode(given),
             definition=text,
-            durability=durability,
+            durability=options.durability or self._durability(workflow),
         )
+        return state, told
+
+    def _durability(self, workflow: Workflow) -> Durability:
+        """Give what holds: the workflow's own, unless something from outside its files says otherwise (S57)."""
+        own = None if self.settings.outranks_workflow("durability") else workflow.settings.durability
+        return own or self.settings.durability
 
     def _created(self, source: Source, graph: Graph, options: Options) -> dict[str, object]:
         """Give the data of `run_created` (S41)."""
@@ -300,7 +380,7 @@ class App:
         store = self._store_of(record.id)
         lease = store.claim(record.id)
         try:
-            state = self._folded(store, record)
+            state = self.history(record.id).state(record)
             ready = self._going_on(state, how, file)
         except BaseException:
             lease.release()
@@ -309,7 +389,7 @@ class App:
             lease.release()
             return state
         workflow = state.frame.graph.workflow
-        durability = workflow.settings.durability or self.settings.durability
+        durability = self._durability(workflow)
         engine = self.engine(durable=store is self.store)
         return engine.adopt(state, (), lease, durability=durability, ready=ready)
 
@@ -361,9 +441,7 @@ class App:
             return False
         inputs = self.values.decode(step.inputs) if step.inputs is not None else step.node.step.with_
         path = inputs.get("path") if isinstance(inputs, Mapping) else None
-        return (
-            isinstance(path, str) and notebook_code(self.workspace.resolve(path, folder=folder)) != step.code
-        )
+        return isinstance(path, str) and notebook_code(self.workspace.resolve(path, folder=folder)) != step.code
 
     # ---- looking -------------------------------------------------------------------------------------------------
 
@@ -390,17 +468,17 @@ class App:
     def state(self, reference: str) -> RunState:
         """Fold a run's journal, as far as it is on disk."""
         record = self.record(reference)
-        return self._folded(self._store_of(record.id), record)
+        return self.history(record.id).state(record)
+
+    def history(self, run: str = "") -> History:
+        """Give what tells about a run, or about all that are kept."""
+        store = self._store_of(run)
+        return History(store=store, values=self.values, workspace=self.workspace, graph=self.graph)
 
     def events(self, reference: str, *, after: int = 0) -> list[Event]:
         """Give the facts of a run that are on disk."""
         record = self.record(reference)
         return self._store_of(record.id).events(record.id, after=after)
-
-    def _folded(self, store: Store, record: RunRecord) -> RunState:
-        graph = self.graph(record.definition)
-        state = RunState(run=record.id, frame=Frame(graph=graph), graph_of=self.graph)
-        return fold(state, store.events(record.id))
 
     # ---- commands ------------------------------------------------------------------------------------------------
 
@@ -427,6 +505,10 @@ class App:
         self._store_of(record.id).send(command)
         return record
 
+    def prune(self, *, before: float | None, keep: int) -> Pruned:
+        """Forget runs that ended before a time (UTC seconds), but of each workflow the newest `keep` (S49)."""
+        return prune(self.store, self.artifacts, self.workspace, before=before, keep=keep)
+
     def close(self) -> None:
         """Interrupt what runs, and close the store."""
         for engine in self._engines.values():
@@ -446,10 +528,28 @@ def find_home(folder: Path | None = None) -> tuple[Path, Path]:
     return here / HOME_NAME, here
 
 
-def open_app(folder: Path | None = None, *, settings: Settings | None = None) -> App:
-    """Open the workspace of a folder, or of the working directory."""
+def open_app(
+    folder: Path | None = None,
+    *,
+    settings: Settings | None = None,
+    profile: str = "",
+    overrides: Sequence[str] = (),
+) -> App:
+    """Open the workspace of a folder, or of the working directory; raises `SettingInvalid`.
+
+    `profile` and `overrides` (`name=value`) are those of a command line (S57).
+    """
     home, workspace = find_home(folder)
-    return App(home=home, workspace=workspace, settings=settings or Settings())
+    if settings is None:
+        settings = load_settings(workspace, profile=profile, overrides=overrides)
+    return App(home=home, workspace=workspace, settings=settings)
+
+
+def workflow_schema() -> dict[str, Any]:  # Any: JSON Schema
+    """Give the JSON Schema of workflow files."""
+    from ergon.loading.schema import workflow_schema
+
+    return workflow_schema()
 
 
 def _new_id() -> str:
@@ -466,4 +566,13 @@ def _adapter(group: str, port: str, url: str) -> Any:  # Any: the port's type is
     raise AdapterUnknown(port=port, url=url, known=sorted({point.name for point in points}))
 
 
-__all__ = ["App", "Options", "Source", "find_home", "open_app"]
+__all__ = [
+    "App",
+    "Options",
+    "Source",
+    "find_home",
+    "open_app",
+    "unknown_variables",
+    "user_settings_file",
+    "workflow_schema",
+]

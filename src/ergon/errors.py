@@ -46,7 +46,9 @@ def _rebuild(kind: type[ErgonError], facts: dict[str, object]) -> ErgonError:
 class DiagnosticLike(Protocol):
     """What `WorkflowInvalid` needs of a diagnostic."""
 
-    severity: str
+    @property
+    def severity(self) -> str:
+        """`error`, `warning` or `note`."""
 
     def __str__(self) -> str: ...
 
@@ -450,9 +452,7 @@ class StoreDamaged(StoreError):
 class RunFailed(ErgonError):
     """A run did not succeed; `step` is the failing step and `error_type` its stable error type."""
 
-    def __init__(
-        self, *, run: str, status: str, step: str = "", error_type: str = "", message: str = ""
-    ) -> None:
+    def __init__(self, *, run: str, status: str, step: str = "", error_type: str = "", message: str = "") -> None:
         super().__init__()
         self.run, self.status, self.step = run, status, step
         self.error_type, self.message = error_type, message

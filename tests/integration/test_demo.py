@@ -113,9 +113,7 @@ def test_the_report_shows_every_year(demo: Result, folder: Path) -> None:
     assert str(demo.document["outputs"]["report"]).endswith("build/seattle/report.html")
     assert "<title>The weather in Seattle, 2012–2015</title>" in page
     assert demo.document["outputs"]["headline"] in page
-    charts = [
-        base64.b64decode(data).decode() for data in re.findall(r"data:image/svg\+xml;base64,([^\"]+)", page)
-    ]
+    charts = [base64.b64decode(data).decode() for data in re.findall(r"data:image/svg\+xml;base64,([^\"]+)", page)]
     assert [re.findall(r"Seattle (\d{4})", chart) for chart in charts] == [[str(year)] for year in YEARS]
 
 
@@ -128,9 +126,7 @@ def test_a_second_run_takes_what_it_knows_from_the_cache(demo: Result, folder: P
 
 
 def test_without_a_hot_day_the_other_branch_is_taken(demo: Result, folder: Path) -> None:
-    mild = ergon(
-        folder, "run", "city-weather.ergon.yaml", "-p", "hot=38.5", "-p", "years=1", "-p", "city=A & B"
-    )
+    mild = ergon(folder, "run", "city-weather.ergon.yaml", "-p", "hot=38.5", "-p", "years=1", "-p", "city=A & B")
     assert mild.exit_code == 0
     assert mild.status("verdict.mild") == "succeeded"
     assert mild.status("verdict.hot") == mild.status("verdict.hottest") == "skipped"

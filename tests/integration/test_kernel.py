@@ -103,16 +103,17 @@ def test_interrupting_a_cell_leaves_the_run_alone(kernel: Kernel) -> None:
     kernel.client.execute("run.wait()")
     _wait_for_busy(kernel)
     kernel.manager.interrupt_kernel()
+    assert kernel.client.get_shell_msg(timeout=30)["content"]["ename"] == "KeyboardInterrupt"
+    kernel.run("pass")
     assert kernel.run("print(run.wait().status.value, run['nap'].attempts)").strip() == "succeeded 1"
 
 
 @pytest.mark.timeout(180)
-def test_a_killed_kernel_leaves_a_run_that_can_be_resumed(folder: Path) -> None:
+def test_a_restarted_kernel_leaves_a_run_that_can_be_resumed(folder: Path) -> None:
     kernel = Kernel(folder)
     try:
         kernel.run("import ergon; run = ergon.load('slow.ergon.yaml').start()\nimport time; time.sleep(0.6)")
-        kernel.manager.shutdown_kernel(now=True)
-        kernel.manager.start_kernel(cwd=str(folder))
+        kernel.manager.restart_kernel(now=True)
         kernel.client.wait_for_ready(timeout=60)
         text = kernel.run(
             "import ergon\nrun = ergon.runs()[0]\nprint(run.status.value)\n"

@@ -107,6 +107,8 @@ def remove_created(output: Mapping[str, Any], ctx: Context) -> None:
         raise ActionFailed(f"{file} replaced an earlier file, which cannot be brought back.")
     if not file.exists():
         return
+    if file.is_dir():
+        raise ActionFailed(f"{file} is a folder, which may hold more than the step put there, so it is kept.")
     if digest_of(file) != output["sha256"]:
         raise ActionFailed(f"{file} was changed since the step wrote it, so it is kept.")
     file.unlink()

@@ -158,7 +158,7 @@ def _print(value: object, form: Form) -> str:
     if form.format == "json":
         return json.dumps(_jsonable(value), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
     if form.format == "yaml":
-        return print_yaml(value if _is_plain(value) else plain_value(value))
+        return print_yaml(as_rows(value) if _is_frame(value) else value)
     return _print_text(value, form)
 
 
@@ -184,8 +184,8 @@ def _is_table(value: object) -> bool:
         return False
 
 
-def _is_plain(value: object) -> bool:
-    return isinstance(value, str | int | float | list | dict | type(None))
+def _is_frame(value: object) -> bool:
+    return hasattr(value, "to_dict") and hasattr(value, "columns")
 
 
 def _jsonable(value: object) -> object:
@@ -238,7 +238,7 @@ def arrow_table(value: object) -> Any:
 
     if isinstance(value, pyarrow.Table):
         return value
-    if hasattr(value, "to_dict") and hasattr(value, "columns"):
+    if _is_frame(value):
         return pyarrow.Table.from_pandas(value, preserve_index=False)
     rows = as_rows(value)
     columns: dict[str, Any] = {}

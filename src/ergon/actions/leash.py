@@ -61,7 +61,7 @@ class _Guard:
                 self._write(self._process, line)
                 return
             except OSError:  # somebody ended it: another one takes over all that is held
-                self._process.wait()
+                self._close(self._process)
         self._process = self._start()
         self._write(self._process, "".join(f"+ {group}\n" for group in self._held))
 
@@ -82,13 +82,18 @@ class _Guard:
         assert process.stdin is not None
         process.stdin.write(text.encode())
 
+    @staticmethod
+    def _close(process: subprocess.Popen[bytes]) -> None:
+        assert process.stdin is not None
+        process.stdin.close()
+        process.wait()
+
     def close(self) -> None:
         """End the guard, which kills what is still held."""
         with self._lock:
             process, self._process = self._process, None
-            if process is not None and process.stdin is not None:
-                process.stdin.close()
-                process.wait()
+            if process is not None:
+                self._close(process)
 
     def forget(self) -> None:
         """In a fork of this process: let go of the pipe, which is the parent's."""

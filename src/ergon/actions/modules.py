@@ -45,6 +45,8 @@ class _State:
 _LOCK: Final = threading.RLock()
 _folders: list[str] = []
 """Folders of workflows that this process put on the import path, in their order there."""
+_claimed: set[str] = set()
+"""Folders of workflows, those that were on the import path before too."""
 _loaded: dict[str, _State] = {}
 """Modules that are watched, by name."""
 
@@ -61,7 +63,7 @@ def import_module(name: str, folder: Path | None) -> ModuleType:
     with _LOCK:
         if folder is not None:
             _put_on_path(os.path.realpath(folder))
-            _drop_namesake(name.partition(".")[0], os.path.realpath(folder))
+            _drop_namesakes(os.path.realpath(folder))
         try:
             module = _import(name)
         except (Exception, SystemExit) as error:  # a module's code may raise anything
@@ -82,34 +84,38 @@ def _put_on_path(folder: str) -> None:
     """Put a workflow's folder on the import path, last but before the folders of other workflows."""
     if _hook not in sys.path_hooks:
         sys.path_hooks.insert(0, _hook)
+    if _folders[:1] == [folder] and folder in sys.path:
+        return
+    _claim(folder)
     if folder in _folders:
-        if _folders[0] == folder:
-            return
         _folders.remove(folder)
-        sys.path.remove(folder)
+        sys.path[:] = [each for each in sys.path if each != folder]
     elif folder in sys.path:
-        _claim(folder)
         return
     position = next((index for index, each in enumerate(sys.path) if each in _folders), len(sys.path))
     sys.path.insert(position, folder)
     _folders.insert(0, folder)
-    _claim(folder)
 
 
 def _claim(folder: str) -> None:
     """See that the folder's modules are loaded by our finder."""
+    _claimed.add(folder)
     if not isinstance(sys.path_importer_cache.get(folder), _Finder):
         sys.path_importer_cache[folder] = _Finder.over(folder)
 
 
-def _drop_namesake(top: str, folder: str) -> None:
-    """Forget a loaded module of another workflow's folder if this folder has one of that name."""
-    loaded = sys.modules.get(top)
-    file = getattr(loaded, "__file__", None)
-    if not file or not any(_inside(file, other) for other in _folders if other != folder) or _inside(file, folder):
+def _drop_namesakes(folder: str) -> None:
+    """Forget modules of other workflows' folders if this folder has modules of those names."""
+    if len(_folders) < 2:
         return
-    if PathFinder.find_spec(top, [folder]) is not None:
-        drop(name for name in list(sys.modules) if name == top or name.startswith(top + "."))
+    strange = {
+        name.partition(".")[0]
+        for name, state in list(_loaded.items())
+        if not _inside(state.file, folder) and any(_inside(state.file, other) for other in _folders)
+    }
+    for top in strange:
+        if PathFinder.find_spec(top, [folder]) is not None:
+            drop(name for name in list(sys.modules) if name == top or name.startswith(top + "."))
 
 
 def drop(names: Iterable[str]) -> None:
@@ -187,10 +193,15 @@ class _Finder(FileFinder):
 def _hook(path: str) -> PathEntryFinder:
     """Serve the folders of packages that lie in a workflow's folder."""
     real = os.path.realpath(path)
-    own = any(_inside(real, folder) for folder in _folders)
-    if not own or "site-packages" in Path(real).parts or not os.path.isdir(real):
+    own = any(_inside(real, folder) for folder in _claimed)
+    if not own or _is_installed(real) or not os.path.isdir(real):
         raise ImportError
     return _Finder.over(path)
+
+
+def _is_installed(path: str) -> bool:
+    """Say whether a path belongs to an installed package, as in a `.venv` beside the workflow."""
+    return not {"site-packages", "dist-packages"}.isdisjoint(Path(path).parts)
 
 
 def _inside(path: str, folder: str) -> bool:
@@ -216,7 +227,8 @@ def drop_changed() -> list[str]:
         changed = {name for name, state in list(_loaded.items()) if _has_changed(name, state)}
         if not changed:
             return []
-        imports = {name: _imports(name, state.file) for name, state in _loaded.items() if name in sys.modules}
+        watched = [(name, state.file) for name, state in list(_loaded.items()) if name in sys.modules]
+        imports = {name: _imports(name, file) for name, file in watched}
         stale = set(changed)
         while more := {name for name, named in imports.items() if named & stale} - stale:
             stale |= more
@@ -237,7 +249,7 @@ def _watch(name: str, module: ModuleType) -> None:
 
 
 def _has_changed(name: str, state: _State) -> bool:
-    if name not in sys.modules or _stat(state.file) == state.stat:
+    if name not in sys.modules or _is_installed(state.file) or _stat(state.file) == state.stat:
         return False
     if _digest(state.file) != state.digest:
         return True

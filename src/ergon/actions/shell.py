@@ -99,7 +99,7 @@ async def run(
     argv = _argv(command, shell, folder, environment)
     ended = await Command(argv, folder, environment, stdin, encoding, grace).run(ctx)
     texts = {stream: tail.text(encoding) for stream, tail in ended.tails.items()}
-    shown = _shown(argv if isinstance(command, list) else [command])
+    shown = _shown([str(word) for word in command] if isinstance(command, list) else [command])
     if check and ended.code:
         raise ActionFailed(f"The command {shown} {_ended(ended.code)}{_last_line(texts)}")
     if output == "all":
@@ -152,9 +152,8 @@ def _printed(text: str, output: str, shown: str) -> object:
         raise ActionFailed(f"The command {shown} did not print JSON: {error}.") from None
 
 
-def _shown(argv: Sequence[str], limit: int = 100) -> str:
-    text = " ".join([os.path.basename(argv[0]), *argv[1:]]) if len(argv) > 1 else argv[0]
-    flat = " ".join(text.split())
+def _shown(words: Sequence[str], limit: int = 100) -> str:
+    flat = " ".join(" ".join(words).split())
     return f"'{flat if len(flat) <= limit else flat[: limit - 1] + '…'}'"
 
 

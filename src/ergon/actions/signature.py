@@ -109,7 +109,7 @@ def _add(parts: _Parts, parameter: inspect.Parameter, hint: object, docstring: D
 
 def _positional(parameters: Sequence[inspect.Parameter]) -> tuple[str, ...]:
     """Give the parameters that must be given by position: those before `*rest` cannot be named beside it."""
-    kinds = {inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.VAR_POSITIONAL}
+    kinds: set[object] = {inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.VAR_POSITIONAL}
     if any(each.kind is each.VAR_POSITIONAL for each in parameters):
         kinds.add(inspect.Parameter.POSITIONAL_OR_KEYWORD)
     return tuple(each.name for each in parameters if each.kind in kinds)

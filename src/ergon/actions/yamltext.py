@@ -8,9 +8,13 @@ from typing import Any, Final
 
 import yaml
 
+from ergon.actions.rows import plain_value
+
 _MAX_DEPTH: Final = 100
 _MAX_NODES: Final = 2_000_000
 """Values, aliases expanded."""
+
+_LINE_ENDS: Final = frozenset("\x85\u2028\u2029\ufeff")
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -54,6 +58,11 @@ _CoreLoader.add_constructor("tag:yaml.org,2002:float", _float)
 class _BothDumper(yaml.SafeDumper):
     """Quotes whatever YAML 1.1 or 1.2 would take for something other than text."""
 
+    def represent_str(self, data: str) -> Any:
+        """Write text; signs that some readers take for the end of a line are escaped."""
+        style = '"' if _LINE_ENDS & set(data) else None
+        return self.represent_scalar("tag:yaml.org,2002:str", data, style=style)
+
     def ignore_aliases(self, data: Any) -> bool:
         """Write a value out wherever it stands."""
         return True
@@ -61,6 +70,9 @@ class _BothDumper(yaml.SafeDumper):
 
 for _tag, _pattern, _first in _CORE:
     _BothDumper.add_implicit_resolver(_tag, re.compile(rf"(?:{_pattern.pattern})\Z"), _first)
+
+
+_BothDumper.add_representer(str, _BothDumper.represent_str)
 
 
 def parse_yaml(text: str) -> object:
@@ -71,9 +83,12 @@ def parse_yaml(text: str) -> object:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        raise ValueError(f"{place}{error.problem or error.context}") from None
-    except yaml.YAMLError as error:
-        raise ValueError(" ".join(str(error).split())) from None
+        problem = error.problem or error.context or "it cannot be read"
+        said = f"{error.context}, {problem}" if problem.startswith("but ") else problem
+        raise ValueError(f"{place}{said}") from None
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise ValueError(f"line {line}: {error.reason}") from None
 
 
 def _check_size(text: str) -> None:
@@ -115,9 +130,9 @@ def print_yaml(value: object) -> str:
 
 
 def _plain(value: object) -> object:
-    """Give tuples as lists, which the safe form of YAML knows."""
+    """Give tuples as lists and NumPy's scalars as Python's, which the safe form of YAML knows."""
     if isinstance(value, Mapping):
         return {key: _plain(member) for key, member in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(member) for member in value]
-    return value
+    return plain_value(value)

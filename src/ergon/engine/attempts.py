@@ -15,7 +15,7 @@ from ergon.engine.context import RunContext, RunServices
 from ergon.engine.editing import notebook_code
 from ergon.engine.evaluator import Evaluator
 from ergon.engine.names import Names
-from ergon.errors import ActionFailed, ValidatorFailed
+from ergon.errors import ActionFailed, Timeout, ValidatorFailed
 from ergon.model.base import parse_duration
 from ergon.model.directives import Assign, Break, Child, Wait
 from ergon.model.expressions import parse_expression, parse_template
@@ -25,6 +25,10 @@ from ergon.ports import ActionHandler, Call, Catalog, Executor
 
 _DIRECTIVES: Final = (Wait, Assign, Break, Child)
 _INPUTS_INLINE: Final = 4096
+_LEFT_BEHIND: Final = (
+    "The attempt was cancelled and told so, but a Python thread cannot be ended from outside: with "
+    "`run_on: process` the step runs where it can."
+)
 _NO_NAMES: Final[Mapping[str, object]] = {}
 _T = TypeVar("_T")
 
@@ -49,6 +53,8 @@ class Outcome:
     warnings: Sequence[str] = ()
     code: str | None = None
     """What stands for the action's code, when this run used it for the first time."""
+    lines: int = 0
+    """Lines that it logged and printed."""
     content: str = ""
     """What stands for the code that the inputs name: a notebook's cells."""
 
@@ -160,13 +166,29 @@ class Attempts:
         timeout = self._timeout(step) if node.step.timeout is not None else None
         try:
             result = await executor.execute(Call(handler, bound, context, timeout))
+        except (Timeout, asyncio.CancelledError) as error:
+            if warning := await self._left_behind(executor, step, error):
+                outcome.warnings = (warning,)
+            raise
         finally:
             context.finish()
+            outcome.lines = context.lines
         outcome.output = self._values.encode_inline(result, redactor=self._services.redactor())
         if outcome.output is None:
             await self._settle(result, outcome)
         if node.step.validate_:
             await self._validate(step, outcome)
+
+    async def _left_behind(self, executor: Executor, step: StepState, error: BaseException) -> str:
+        """Say that an attempt still runs, if it does: a thread cannot be ended (S35)."""
+        if isinstance(error, Timeout):
+            return f"The attempt was left behind at its limit of {error.seconds:g} s. {error.hint}" if error.hint else ""
+        try:
+            async with asyncio.timeout(0):
+                still_runs = not await executor.idle(self._id, step.path)
+        except TimeoutError:
+            still_runs = True
+        return _LEFT_BEHIND if still_runs else ""
 
     def _where(self, step: StepState, handler: ActionHandler) -> str:
         return step.node.step.run_on or handler.runs_in
@@ -202,9 +224,7 @@ class Attempts:
         masked = mask(inputs) if around.frame.graph.holds_secrets else inputs
         text = self._values.encode_inline(masked, redactor=redactor)
         if text is None or len(text) > _INPUTS_INLINE:
-            text = await self._off(
-                lambda: self._values.encode(masked, redactor=redactor, inline_limit=_INPUTS_INLINE)
-            )
+            text = await self._off(lambda: self._values.encode(masked, redactor=redactor, inline_limit=_INPUTS_INLINE))
         outcome.inputs = text
         return inputs
 
@@ -232,11 +252,12 @@ class Attempts:
         outcome.output = await self._off(lambda: self._values.encode(result, redactor=redactor))
 
     async def _direct(self, result: object, outcome: Outcome) -> None:
+        redactor = self._services.redactor()
         if isinstance(result, Assign):
             result = (result,)
         if isinstance(result, (list, tuple)):
             assigns: Sequence[Assign] = result
-            texts = await self._off(lambda: [(a.name, self._values.encode(a.value)) for a in assigns])
+            texts = await self._off(lambda: [(a.name, self._values.encode(a.value, redactor=redactor)) for a in assigns])
             outcome.assigns = texts
             names = ",".join(f"{json.dumps(name)}:{text}" for name, text in texts)
             outcome.output = texts[0][1] if len(texts) == 1 else "{" + names + "}"
@@ -244,7 +265,7 @@ class Attempts:
         outcome.directive = result
         if isinstance(result, (Wait, Break)):
             value = result.output if isinstance(result, Wait) else result.value
-            outcome.output = await self._off(lambda: self._values.encode(value))
+            outcome.output = await self._off(lambda: self._values.encode(value, redactor=redactor))
 
     async def _validate(self, step: StepState, outcome: Outcome) -> None:
         """Check the output against the step's rules, in order (S32)."""

@@ -394,9 +394,7 @@ class Blocks:
             self._do.fail(step, self._do.error(error, 0))
         elif failed and not tolerant and not step.winner:
             first = min(failed, key=_ended_at)
-            self._do.fail(
-                step, first.error or result_of(first)[1] or ErrorRecord("ActionFailed", "It failed.")
-            )
+            self._do.fail(step, first.error or result_of(first)[1] or ErrorRecord("ActionFailed", "It failed."))
         elif step.stopping or (_was_cancelled(step) and not step.winner):
             self._do.cancel_now(step, STOP_REASONS[step.stopping or "cancel"])
         else:

@@ -49,9 +49,7 @@ class Caching:
         if any(r.root == "state" for r in step.node.inputs.references):
             return None
         extra = parse_value(policy.key).evaluate(self.evaluator.names(step.body))
-        return await self.loop.run_in_executor(
-            self.pool, lambda: self._key(handler, policy, inputs, step, extra)
-        )
+        return await self.loop.run_in_executor(self.pool, lambda: self._key(handler, policy, inputs, step, extra))
 
     def _key(
         self,

@@ -49,13 +49,15 @@ class RunServices(Protocol):
 class RunContext(Context):
     """The context of one attempt. Most actions use little of it, so it is made of little."""
 
-    __slots__ = ("_callbacks", "_cancelled", "_lock", "_services", "_state", "_streams", "attempt", "step")
+    __slots__ = ("_callbacks", "_cancelled", "_services", "_state", "_streams", "attempt", "lines", "step")
 
     def __init__(self, services: RunServices, state: StepState) -> None:
         self._services = services
         self._state = state
         self.step = state.path
         self.attempt = state.attempt
+        self.lines = 0
+        """Lines that the attempt has logged and printed; the journal keeps their number (S40)."""
         self._cancelled = False
         self._callbacks: list[Callable[[], None]] | None = None
         self._streams: dict[str, StreamRedactor] | None = None
@@ -109,6 +111,7 @@ class RunContext(Context):
 
     def log(self, message: str, level: Literal["debug", "info", "warning", "error"] = "info") -> None:
         text = self._services.redactor().text(str(message))
+        self.lines += 1
         self._show("log", {"level": level, "text": text})
 
     def write(self, text: str, stream: Literal["stdout", "stderr"] = "stdout") -> None:
@@ -117,6 +120,7 @@ class RunContext(Context):
         redactor = self._streams.get(stream)
         if redactor is None:
             redactor = self._streams[stream] = self._services.redactor().stream()
+        self.lines += text.count("\n")
         if shown := redactor.feed(text):
             self._show("output", {"stream": stream, "text": shown})
 
@@ -133,14 +137,15 @@ class RunContext(Context):
         self._show("progress", {"fraction": fraction, "text": self._services.redactor().text(text)})
 
     def emit(self, type: str, data: Mapping[str, object]) -> None:
-        self._show(type, data)
+        self._show(type, self._services.redactor().data(data))
 
     def _show(self, type: str, data: Mapping[str, object]) -> None:
         services = self._services
         services.signal(Signal(services.run, self.step, self.attempt, type, data))
 
     def artifact(self, data: bytes | Path, *, type: str = "bytes", name: str = "") -> object:
-        return self._services.values.keep(data, type=type, name=name)
+        services = self._services
+        return services.values.keep(data, type=type, name=name, redactor=services.redactor())
 
     def secret(self, name: str) -> str:
         return self._services.secret(name)

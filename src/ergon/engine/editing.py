@@ -43,7 +43,13 @@ class Edit:
 
     def as_data(self, definition: str) -> dict[str, object]:
         """Give the data of `run_edited`."""
-        return {"definition": definition, "reset": self.reset, "recheck": self.recheck, "open": self.open, "superseded": self.superseded}
+        return {
+            "definition": definition,
+            "reset": self.reset,
+            "recheck": self.recheck,
+            "open": self.open,
+            "superseded": self.superseded,
+        }
 
 
 CodeChanged = Callable[[StepState], bool]

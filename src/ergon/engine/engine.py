@@ -19,10 +19,10 @@ from ergon.engine.handle import Handle
 from ergon.engine.journal import Acknowledgements
 from ergon.engine.live import LiveRun
 from ergon.engine.means import Means, OpenedChild
-from ergon.engine.services import Services
+from ergon.engine.services import Services, named_secrets
 from ergon.engine.values import Values
 from ergon.engine.workspace import Workspace
-from ergon.errors import StoreError
+from ergon.errors import ErgonError, StoreError
 from ergon.model import events as e
 from ergon.model.apply import fold
 from ergon.model.directives import Child
@@ -53,6 +53,8 @@ class Equipment:
     """What `run_started` records of this process: pid, host, version."""
     concurrency: int = 8
     """Actions at once in a run."""
+    overrules: bool = False
+    """Whether `concurrency` counts more than what a workflow says of itself (S57)."""
     runs: int = 10
     """Runs at once in this process."""
 
@@ -63,6 +65,7 @@ class _Queued:
     lease: Lease
     durability: Durability
     ready: Callable[[LiveRun], None]
+    secrets: Mapping[str, str]
 
 
 class Engine:
@@ -131,6 +134,7 @@ class Engine:
             acknowledgements=Acknowledgements(loop),
             open_child=equipment.open_child,
             concurrency=equipment.concurrency,
+            overrules=equipment.overrules,
         )
 
     async def _shut(self) -> None:
@@ -168,16 +172,26 @@ class Engine:
         durability: Durability,
     ) -> Handle:
         """Journal a new run and queue it; returns when it is on disk."""
+        lease, event = self._create(state.run, created, parameters, definition, durability)
+        return self.adopt(state, (event,), lease, durability=durability, ready=_nothing)
+
+    def create(
+        self, run: str, *, created: Mapping[str, object], parameters: str, definition: str, durability: Durability
+    ) -> None:
+        """Journal a new run for another process to go on with."""
+        lease, _ = self._create(run, created, parameters, definition, durability)
+        lease.release()
+
+    def _create(
+        self, run: str, created: Mapping[str, object], parameters: str, definition: str, durability: Durability
+    ) -> tuple[Lease, Event]:
         self._ensure()
-        store = self._with.store
-        lease = store.claim(state.run)
         means = self._means
         assert means is not None
-        sha256 = str(created["definition"])
+        lease = means.store.claim(run)
         actor, correlation = str(created.get("actor", "")), str(created.get("correlation", ""))
-        event = Event(
-            state.run, 1, means.clock.now(), e.RUN_CREATED, "", 0, created, parameters, actor, correlation
-        )
+        now = means.clock.now()
+        event = Event(run, 1, now, e.RUN_CREATED, "", 0, created, parameters, actor, correlation)
         written: Future[None] = Future()
 
         def done(error: BaseException | None) -> None:
@@ -186,14 +200,14 @@ class Engine:
             else:
                 written.set_exception(error)
 
-        change = Change(state.run, lease.epoch, (event,), {sha256: definition}, durability)
+        sha256 = str(created["definition"])
         try:
-            store.commit(change, done)
+            means.store.commit(Change(run, lease.epoch, (event,), {sha256: definition}, durability), done)
             written.result()
         except BaseException:
             lease.release()
             raise
-        return self.adopt(state, (event,), lease, durability=durability, ready=_nothing)
+        return lease, event
 
     def adopt(
         self,
@@ -208,15 +222,27 @@ class Engine:
 
         `ready` is called in the engine's thread just before the run begins.
         """
-        fold(state, events)
-        handle = Handle(state)
-        self.call(lambda: self._enqueue(handle, lease, durability, ready))
+        try:
+            fold(state, events)
+            handle = Handle(state)
+            queued = _Queued(handle, lease, durability, ready, self._secrets_of(state))
+            self.call(lambda: self._enqueue(queued))
+        except BaseException:
+            lease.release()
+            raise
         return handle
 
-    def _enqueue(
-        self, handle: Handle, lease: Lease, durability: Durability, ready: Callable[[LiveRun], None]
-    ) -> None:
-        state, means = handle.state, self._means
+    def _secrets_of(self, state: RunState) -> dict[str, str]:
+        """Read the secrets that a run names; one that the vault has not is an error where it is used (S48)."""
+        frames = {state.frame, *(body.frame for body in state.bodies())}
+        found: dict[str, str] = {}
+        for name in sorted(set().union(*(named_secrets(frame, self._with.values) for frame in frames))):
+            with contextlib.suppress(ErgonError):
+                found[name] = self._with.vault.get(name)
+        return found
+
+    def _enqueue(self, queued: _Queued) -> None:
+        state, means = queued.handle.state, self._means
         assert means is not None
         settings = state.frame.graph.workflow.settings
         ticket = Ticket(
@@ -227,8 +253,8 @@ class Engine:
             max_runs=settings.max_runs,
             overlap=settings.overlap,
         )
-        self._handles[state.run] = handle
-        self._queued[state.run] = _Queued(handle, lease, durability, ready)
+        self._handles[state.run] = queued.handle
+        self._queued[state.run] = queued
         others = self._admission.others(ticket)
         full = ticket.max_runs is not None and len(others) >= ticket.max_runs
         if full and ticket.overlap == "cancel":
@@ -262,6 +288,7 @@ class Engine:
             values=equipment.values,
             vault=equipment.vault,
             bus=self.bus,
+            secrets=queued.secrets,
         )
 
         def caching(evaluator: Evaluator) -> Caching:
@@ -276,9 +303,7 @@ class Engine:
                 resolve=services.resolve,
             )
 
-        live = LiveRun(
-            state, means=means, services=services, lease=queued.lease, caching=caching, ended=self._left
-        )
+        live = LiveRun(state, means=means, services=services, lease=queued.lease, caching=caching, ended=self._left)
         if not self._live:
             self._interval = sys.getswitchinterval()
             sys.setswitchinterval(min(self._interval, _SWITCH_INTERVAL))
@@ -331,6 +356,10 @@ class Engine:
     def handle(self, run: str) -> Handle | None:
         """Give the handle of a run that the engine has."""
         return self._handles.get(run)
+
+    def busy(self) -> int:
+        """Count what goes on in the live runs beside waits; 0 if all of them only wait, or there are none."""
+        return self.call(lambda: sum(live.busy for live in self._live.values()))
 
     def ask(self, run: str, command: Command) -> bool:
         """Carry out a command for a live run of this process; gives whether there is one."""

@@ -80,9 +80,7 @@ class Evaluator:
             elif reference.root in ("state", "parameters", "variables"):
                 if self._frame_holds_artifacts(around):
                     return True
-            elif reference.root not in ("run", "env", "trigger", "secrets", "output") and self._items_do(
-                around
-            ):
+            elif reference.root not in ("run", "env", "trigger", "secrets", "output") and self._items_do(around):
                 return True
         return False
 

@@ -148,9 +148,7 @@ class Journal:
                 self._after_disk(None, events, effects)
             return
         self._events, self._effects = [], []
-        change = Change(
-            self.state.run, self._epoch, events, self._definitions, self._durability, tuple(self._commands)
-        )
+        change = Change(self.state.run, self._epoch, events, self._definitions, self._durability, tuple(self._commands))
         self._definitions, self._commands = {}, []
         self._in_flight += 1
         self._store.commit(change, lambda error: self._done(error, events, effects))
@@ -158,15 +156,11 @@ class Journal:
     def _done(self, error: BaseException | None, events: Sequence[Event], effects: Sequence[Effect]) -> None:
         self._acknowledgements.deliver(lambda: self._acknowledged(error, events, effects))
 
-    def _acknowledged(
-        self, error: BaseException | None, events: Sequence[Event], effects: Sequence[Effect]
-    ) -> None:
+    def _acknowledged(self, error: BaseException | None, events: Sequence[Event], effects: Sequence[Effect]) -> None:
         self._in_flight -= 1
         self._after_disk(error, events, effects)
 
-    def _after_disk(
-        self, error: BaseException | None, events: Sequence[Event], effects: Sequence[Effect]
-    ) -> None:
+    def _after_disk(self, error: BaseException | None, events: Sequence[Event], effects: Sequence[Effect]) -> None:
         if self._broken:
             return
         if error is not None:

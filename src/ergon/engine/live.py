@@ -21,6 +21,7 @@ from ergon.engine.outcomes import Outcomes
 from ergon.engine.processes import end_survivor
 from ergon.engine.reader import Reader
 from ergon.engine.recovery import lost_attempts
+from ergon.engine.redaction import SHORTEST
 from ergon.engine.rollback import Rollback
 from ergon.engine.scheduler import Scheduler
 from ergon.engine.services import Services
@@ -74,7 +75,7 @@ class LiveRun:
         self.evaluator = Evaluator(state, reader, pool=means.pool, post=self.post_from_thread)
         self.scheduler = Scheduler(
             state,
-            concurrency=settings.concurrency or means.concurrency,
+            concurrency=(not means.overrules and settings.concurrency) or means.concurrency,
             capacities=state.frame.graph.capacities,
         )
         self.attempts = Attempts(
@@ -103,6 +104,12 @@ class LiveRun:
         self.conductor.close_child = self._close_child
         self.outcomes = Outcomes(self.conductor, open_child=self._open_child)
         services.attach(self.journal, self.post_from_thread)
+
+    @property
+    def busy(self) -> int:
+        """Count what goes on in it beside waits: attempts, evaluations, turns that are due, commits."""
+        under_way = len(self.attempts) + self.evaluator.outstanding + len(self._inbox)
+        return under_way + self._turning + (not self.journal.quiet)
 
     # ---- turns ---------------------------------------------------------------------------------------------------
 
@@ -149,12 +156,24 @@ class LiveRun:
         state = self.state
         first = state.root is None
         self.journal.emit(e.RUN_STARTED, "", 0, {**started, "epoch": self.lease.epoch})
+        self._warn_of_short_secrets()
         if first:
             self._resolve_variables()
         else:
             self._restore()
         self._arm_limit()
         self.post(_nothing)
+
+    def _warn_of_short_secrets(self) -> None:
+        """Say once which secrets are too short to be found in texts (S48)."""
+        for name in self.services.redactor().short:
+            code = f"secret_short:{name}"
+            if code not in self.state.warned:
+                message = (
+                    f"The secret '{name}' has fewer than {SHORTEST} characters: it is hidden where a template "
+                    "puts it, but not searched for in texts."
+                )
+                self.journal.emit(e.STEP_WARNED, "", 0, {"message": message, "code": code})
 
     def turn_away(self, reason: str) -> None:
         """End a run that may not begin (`overlap: skip`)."""
@@ -237,9 +256,7 @@ class LiveRun:
         if policy == "fail":
             self.conductor.fail(step, error)
         else:
-            question = (
-                "The process died while the step ran. Run it again (retry), let it fail, or give its output?"
-            )
+            question = "The process died while the step ran. Run it again (retry), let it fail, or give its output?"
             data = {"why": "person", "question": question, "error": error.as_data()}
             self.journal.emit(e.STEP_WAITING, step.path, step.attempt, data)
 
@@ -425,9 +442,7 @@ class LiveRun:
 
         self.evaluator.in_thread(lambda: self._means.open_child(child, folder), then)
 
-    def _close_child(
-        self, step: StepState, body: BodyState, status: BodyStatus, error: ErrorRecord | None
-    ) -> None:
+    def _close_child(self, step: StepState, body: BodyState, status: BodyStatus, error: ErrorRecord | None) -> None:
         def closed(status: BodyStatus, error: ErrorRecord | None, text: str | None) -> None:
             data: dict[str, object] = {"owner": step.path, "index": 0, "status": status}
             self.journal.emit(e.BODY_CLOSED, step.path, 0, data)

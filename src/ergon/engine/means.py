@@ -38,3 +38,5 @@ class Means:
     open_child: Callable[[Child, str], OpenedChild]
     """Loads and checks a child workflow, given the parent's folder; called in a thread."""
     concurrency: int
+    overrules: bool = False
+    """Whether `concurrency` counts more than what a workflow says of itself (S57)."""

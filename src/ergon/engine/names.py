@@ -44,12 +44,23 @@ class Names(Mapping[str, object]):
         if name == "steps":
             return Steps(self._state, self._reader, self._around, gaps=self._gaps)
         if name == "parameters":
-            return self._reader.decode(self._frame.parameters)
+            return self._parameters()
         if name == "variables":
             return self._reader.decode(self._frame.variables)
         if name in ("run", "trigger", "env", "state", "secrets"):
             return self._facts(name)
         return self._item(name)
+
+    def _parameters(self) -> object:
+        """Give the parameters; a `secret` one names a secret of the vault, and reads as its handle (S48)."""
+        parameters = self._reader.decode(self._frame.parameters)
+        graph = self._frame.graph
+        if graph.holds_secrets and isinstance(parameters, dict):
+            for parameter in graph.workflow.parameters:
+                name = parameters.get(parameter.name)
+                if parameter.type == "secret" and isinstance(name, str):
+                    parameters[parameter.name] = Secret(name)
+        return parameters
 
     def _facts(self, name: str) -> object:
         state = self._state

@@ -36,6 +36,8 @@ class Outcomes:
             uses = step.node.step.uses or ""
             if self._state.code.get(uses) != outcome.code:
                 self._journal.emit(e.CODE_SEEN, "", 0, {"uses": uses, "code": outcome.code})
+        if outcome.lines:
+            self._journal.emit(e.STEP_LOGGED, step.path, step.attempt, {"lines": outcome.lines})
         for warning in outcome.warnings:
             self._journal.emit(e.STEP_WARNED, step.path, step.attempt, {"message": warning})
         if outcome.cancelled or step.body.stopping == "race":
@@ -105,9 +107,7 @@ class Outcomes:
             case Break():
                 self._break(step, outcome)
             case other:
-                error = ActionFailed(
-                    f"The action returned a directive that the engine does not know: {other!r}."
-                )
+                error = ActionFailed(f"The action returned a directive that the engine does not know: {other!r}.")
                 self._do.fail(step, self._do.error(error, step.attempt))
 
     def _break(self, step: StepState, outcome: Outcome) -> None:

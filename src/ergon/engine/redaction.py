@@ -50,6 +50,17 @@ class Redactor:
             end = stop
         return "".join(shown) + text[end:]
 
+    def data(self, data: Mapping[str, object]) -> Mapping[str, object]:
+        """Give a mapping with every secret in its texts replaced, at any depth of mappings and lists."""
+        return {key: self._member(value) for key, value in data.items()} if self.forms else data
+
+    def _member(self, value: object) -> object:
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, Mapping):
+            return {key: self._member(member) for key, member in value.items()}
+        return [self._member(member) for member in value] if isinstance(value, (list, tuple)) else value
+
     def bytes(self, data: _Data) -> _Data:
         """Give bytes with every secret in them replaced, where it stands as UTF-8."""
         if not any(form in data for form in self._encoded):

@@ -58,9 +58,7 @@ class Rollback:
                 return False, "the action has no undo"
             text = output_text(state, step) or "null"
             context = RunContext(self._services, step)
-            await loop.run_in_executor(
-                pool, lambda: handler.undo(context, values.decode_deep(values.decode(text)))
-            )
+            await loop.run_in_executor(pool, lambda: handler.undo(context, values.decode_deep(values.decode(text))))
         except ErgonError as error:
             return False, error.sentence()
         except Exception as error:  # an undo is anybody's code; the rest is still undone

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from ergon.errors import NotPossible, StepUnknown
 from ergon.model.graph import Graph, Node
+
+_NUMBERS = re.compile(r"\[\d+\]")
+"""The numbers of items and iterations in a path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +39,7 @@ def select(graph: Graph, selection: Selection, earlier: Earlier) -> dict[str, ob
     """
     nodes = graph.root.nodes
     chosen = _chosen(graph, selection)
-    needed = {
-        e.index: e.kind for i in chosen for e in nodes[i].edges if e.kind != "order" and e.index not in chosen
-    }
+    needed = {e.index: e.kind for i in chosen for e in nodes[i].edges if e.kind != "order" and e.index not in chosen}
     replay: dict[str, str] = {}
     origins: dict[str, str] = {}
     for index, kind in needed.items():
@@ -55,6 +57,14 @@ def select(graph: Graph, selection: Selection, earlier: Earlier) -> dict[str, ob
     return {"replay": replay, "replayed_from": origins, "leave_out": left_out}
 
 
+def check_names(graph: Graph, names: Iterable[str]) -> None:
+    """Refuse ids and paths that no step of a workflow has, inside blocks or not; raises `StepUnknown`."""
+    known = {name: None for path, node in graph.nodes() for name in (path, node.id)}
+    for name in names:
+        if name not in known and _NUMBERS.sub("", name) not in known:
+            raise _unknown(name, known, graph)
+
+
 def _chosen(graph: Graph, selection: Selection) -> set[int]:
     nodes = graph.root.nodes
     chosen = set(range(len(nodes)))
@@ -70,10 +80,13 @@ def _chosen(graph: Graph, selection: Selection) -> set[int]:
 def _index(graph: Graph, name: str) -> int:
     index = graph.root.by_id.get(name)
     if index is None:
-        close = difflib.get_close_matches(name, graph.root.by_id, 1)
-        suggestion = close[0] if close else ""
-        raise StepUnknown(step=name, where=f"workflow '{graph.workflow.name}'", suggestion=suggestion)
+        raise _unknown(name, graph.root.by_id, graph)
     return index
+
+
+def _unknown(name: str, known: Iterable[str], graph: Graph) -> StepUnknown:
+    close = difflib.get_close_matches(name, known, 1)
+    return StepUnknown(step=name, where=f"workflow '{graph.workflow.name}'", suggestion=close[0] if close else "")
 
 
 def _reach(nodes: Sequence[Node], start: int, following: Callable[[Node], Iterable[int]]) -> set[int]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from ergon.engine.bus import Bus
 from ergon.engine.evaluator import Evaluator
@@ -13,12 +15,13 @@ from ergon.engine.journal import Journal
 from ergon.engine.redaction import Redactor
 from ergon.engine.values import Values
 from ergon.engine.workspace import Workspace
-from ergon.errors import TemplateFailed
+from ergon.errors import ErgonError, TemplateFailed
 from ergon.model.events import Event
 from ergon.model.policies import Durability
 from ergon.model.states import Frame, StepState
 from ergon.ports import Signal, Vault
 
+NO_SECRETS: Final[Mapping[str, str]] = {}
 _UNSAFE = re.compile(r"[^A-Za-z0-9._\[\]-]")
 
 
@@ -37,7 +40,9 @@ class Services:
         values: Values,
         vault: Vault,
         bus: Bus,
+        secrets: Mapping[str, str] = NO_SECRETS,
     ) -> None:
+        """`secrets` are those that the workflow names, as far as the vault has them: hidden from the start."""
         self.run = run
         self.epoch = epoch
         self.workflow = workflow
@@ -48,8 +53,8 @@ class Services:
         self.workspace = workspace.root
         self._vault = vault
         self._bus = bus
-        self._secrets: dict[str, str] = {}
-        self._redactor = Redactor({})
+        self._secrets = dict(secrets)
+        self._redactor = Redactor(self._secrets)
         self._lock = threading.Lock()
         self._journal: Journal | None = None
         self._post: Callable[[Callable[[], None]], None] | None = None
@@ -87,8 +92,14 @@ class Services:
                 self._redactor = Redactor(self._secrets)
             return self._secrets[name]
 
+    def hide(self, names: Iterable[str]) -> None:
+        """Hide the secrets that a child workflow names; one that the vault has not is an error where it is used."""
+        for name in names:
+            with contextlib.suppress(ErgonError):
+                self.secret(name)
+
     def redactor(self) -> Redactor:
-        """Give what hides the secrets that were opened so far."""
+        """Give what hides the secrets that are known so far."""
         return self._redactor
 
     # ---- what is shown and kept ----------------------------------------------------------------------------------
@@ -130,9 +141,7 @@ class Services:
         except TemplateFailed as error:
             return "{}", error
 
-    def encode(
-        self, evaluator: Evaluator, value: object, then: Callable[[object, Exception | None], None]
-    ) -> None:
+    def encode(self, evaluator: Evaluator, value: object, then: Callable[[object, Exception | None], None]) -> None:
         """Give the stored form of a value, in a thread where it is large."""
         redactor = self._redactor
         text = self.values.encode_inline(value, redactor=redactor)
@@ -140,6 +149,17 @@ class Services:
             then(text, None)
         else:
             evaluator.in_thread(lambda: self.values.encode(value, redactor=redactor), then)
+
+
+def named_secrets(frame: Frame, values: Values) -> set[str]:
+    """Give the names of the secrets that a workflow uses: those in its templates, and those its parameters name."""
+    graph = frame.graph
+    names = set(graph.secrets)
+    kinds = {parameter.name for parameter in graph.workflow.parameters if parameter.type == "secret"}
+    given = values.decode(frame.parameters) if kinds else {}
+    if isinstance(given, dict):
+        names |= {value for name, value in given.items() if name in kinds and isinstance(value, str)}
+    return names
 
 
 def resolve_variables(evaluator: Evaluator, frame: Frame) -> dict[str, object]:

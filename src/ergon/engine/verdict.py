@@ -120,7 +120,5 @@ def _why(edge: Edge, source: StepState) -> str:
     what = "whose output it reads" if edge.kind == "data" else f"of which it needs {edge.on}"
     fate = "was skipped" if source.status is _SKIPPED else f"is {source.status.value}"
     if source.status in (_FAILED, _CANCELLED, _SUCCEEDED):
-        fate = {"failed": "failed", "cancelled": "was cancelled", "succeeded": "succeeded"}[
-            source.status.value
-        ]
+        fate = {"failed": "failed", "cancelled": "was cancelled", "succeeded": "succeeded"}[source.status.value]
     return f"step '{edge.source}', {what}, {fate}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from ergon.errors import ParameterInvalid
 from ergon.loading.suggestions import closest
@@ -11,30 +11,34 @@ from ergon.model.parameters import Parameter
 from ergon.model.workflow import Workflow
 
 
-def parameters_from(workflow: Workflow, given: Mapping[str, object], *, from_text: bool) -> dict[str, object]:
+def parameters_from(
+    workflow: Workflow, given: Mapping[str, object], *, from_text: bool | Collection[str]
+) -> dict[str, object]:
     """Give the value of every parameter of a run: what was given, else the default, else null.
 
-    With `from_text`, texts are read as a command line has them: `3` for an integer, `true` for a boolean, JSON
-    for `json`. Dates stay ISO texts, files stay paths. Raises ParameterInvalid for the first that does not fit.
+    With `from_text` (for all, or for those named), texts are read as a command line has them: `3` for an integer,
+    `true` for a boolean, JSON for `json`. Dates stay ISO texts, files stay paths. Raises ParameterInvalid for the
+    first that does not fit.
     """
     known = {parameter.name: parameter for parameter in workflow.parameters}
     for name in given:
         if name not in known:
             raise _unknown(name, known)
-    return {name: _value(parameter, given, as_text=from_text) for name, parameter in known.items()}
+    texts = from_text if not isinstance(from_text, bool) else given if from_text else None
+    return {name: _value(parameter, given, texts) for name, parameter in known.items()}
 
 
-def _value(parameter: Parameter, given: Mapping[str, object], *, as_text: bool) -> object:
+def _value(parameter: Parameter, given: Mapping[str, object], texts: Collection[str] | None) -> object:
     name = parameter.name
     if name not in given:
         if parameter.required and "default" not in parameter.model_fields_set:
-            hint = f"Give it with `-p {name}=VALUE`." if as_text else f"Give it as `{name}=…`."
+            hint = f"Give it with `-p {name}=VALUE`." if texts is not None else f"Give it as `{name}=…`."
             raise ParameterInvalid(name=name, reason="it is required and was not given", hint=hint)
         if parameter.default is None:
             return None
     value = given.get(name, parameter.default)
     try:
-        if as_text and isinstance(value, str) and name in given:
+        if texts is not None and name in texts and isinstance(value, str):
             value = from_text(parameter, value)
         return fit(parameter, value)
     except Unfit as unfit:

@@ -230,7 +230,7 @@ class _Composer:
     def _collection_key(self, outer: _Open, node: Node) -> None:
         """A collection as a key: refused, or an unquoted template, which is then read as if it were quoted."""
         opening = self.text[outer.node.start : outer.node.start + 2]
-        if opening == "{{":
+        if opening == "{{" and len(self._stack) > 1:
             self._drop(outer)
             return
         self._refuse_key(outer, node.line, node.column, self.text[node.start : node.end])

@@ -28,9 +28,9 @@ class Stopped(Exception):  # noqa: N818  # it ends the reading, with a fault tha
         self.fault = fault
 
 
-def place_of(text: str, index: int, start: int = 0) -> tuple[int, int]:
-    """Give the line and column, from 0, of an index into a text that begins at `start`."""
-    line = 0
-    for found in _BREAK.finditer(text, start, index):
+def place_of(text: str, index: int) -> tuple[int, int]:
+    """Give the line and column, from 0, of an index into a text."""
+    line, start = 0, 0
+    for found in _BREAK.finditer(text, 0, index):
         line, start = line + 1, found.end()
     return line, index - start

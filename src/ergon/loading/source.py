@@ -132,7 +132,10 @@ def _places(spec: ModuleSpec) -> list[str]:
 
 def _inner(name: str, part: str, places: list[str]) -> ModuleSpec | None:
     """Find a module in its package's folders."""
-    spec = PathFinder.find_spec(name, places)
+    try:
+        spec = PathFinder.find_spec(name, places)
+    except KeyError:  # a folder without __init__.py in a package that is not imported
+        spec = None
     if spec is not None and spec.origin:
         return spec
     folders = [str(Path(place, part)) for place in places if Path(place, part).is_dir()]

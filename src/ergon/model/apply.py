@@ -424,6 +424,11 @@ def _reopen(state: RunState, step: StepState) -> None:
     step.tolerated = False
 
 
+def _step_warned(state: RunState, event: Event) -> None:
+    if code := event.data.get("code"):
+        state.warned.add(cast(str, code))
+
+
 def _step_undone(state: RunState, event: Event) -> None:
     data = event.data
     state.undone.append((event.step, bool(data["ok"]), str(data.get("reason", ""))))
@@ -523,6 +528,7 @@ _HANDLERS: Final[Mapping[str, Callable[[RunState, Event], None]]] = {
     e.STEP_FAILED: _step_failed,
     e.STEP_SKIPPED: _step_skipped,
     e.STEP_CANCELLED: _step_cancelled,
+    e.STEP_WARNED: _step_warned,
     e.STEP_UNDONE: _step_undone,
     e.PROCESS_STARTED: _process_started,
     e.ONCE_RECORDED: _once_recorded,

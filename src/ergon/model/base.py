@@ -25,9 +25,7 @@ _MAX_SECONDS: Final = 100 * 365 * 86400.0
 class Definition(BaseModel):
     """A part of a workflow's definition."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", populate_by_name=True, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, use_attribute_docstrings=True)
 
 
 def parse_duration(value: object) -> float:
@@ -49,9 +47,7 @@ def _template(value: object) -> object:
     raise ValueError("not a template")
 
 
-_DURATION_SCHEMA: Final = {
-    "anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": DURATION_PATTERN}]
-}
+_DURATION_SCHEMA: Final = {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": DURATION_PATTERN}]}
 
 Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
 """An id: a letter or `_`, then up to 63 letters, digits, `_` or `-` (S5)."""
@@ -59,9 +55,7 @@ Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
 Duration = Annotated[float, BeforeValidator(parse_duration), WithJsonSchema(_DURATION_SCHEMA)]
 """A duration: seconds, or `500ms 10s 5m 2h 1d` (S9)."""
 
-TemplateText = Annotated[
-    str, BeforeValidator(_template), WithJsonSchema({"type": "string", "pattern": r"\{\{"})
-]
+TemplateText = Annotated[str, BeforeValidator(_template), WithJsonSchema({"type": "string", "pattern": r"\{\{"})]
 """A string that holds a template."""
 
 Condition = Annotated[StrictBool | str, Field(union_mode="left_to_right")]

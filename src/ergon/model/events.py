@@ -59,16 +59,10 @@ SIGNAL_RECEIVED: Final = "signal_received"  # data: name; value: what came with 
 STATE_SET: Final = "state_set"  # data: name; value
 
 # ---- a step
-STEP_STARTED: Final = (
-    "step_started"  # an attempt of an action, or a block opened; value: inputs, or a for_each's list
-)
+STEP_STARTED: Final = "step_started"  # an attempt of an action, or a block opened; value: inputs, or a for_each's list
 STEP_WAITING: Final = "step_waiting"  # data: why (backoff | sleep | signal | person | every), due, signal
-STEP_RESUMED: Final = (
-    "step_resumed"  # a wait ended; data: by (time | signal | answer); value: what came with it
-)
-CONDITION_EVALUATED: Final = (
-    "condition_evaluated"  # data: result; `when` of a step held (a false one skips it)
-)
+STEP_RESUMED: Final = "step_resumed"  # a wait ended; data: by (time | signal | answer); value: what came with it
+CONDITION_EVALUATED: Final = "condition_evaluated"  # data: result; `when` of a step held (a false one skips it)
 ATTEMPT_FAILED: Final = "attempt_failed"  # the attempt failed and another follows; data: error
 ATTEMPT_LOST: Final = "attempt_lost"  # the process died, or was interrupted, during the attempt
 STEP_SUCCEEDED: Final = "step_succeeded"  # data: origin, cache_key, files, error; value: output
@@ -79,7 +73,7 @@ STEP_WARNED: Final = "step_warned"  # data: message, code
 STEP_UNDONE: Final = "step_undone"  # rollback; data: ok, reason
 PROCESS_STARTED: Final = "process_started"  # data: pid, started (the process's own start time)
 ONCE_RECORDED: Final = "once_recorded"  # data: key; value
-STEP_LOGGED: Final = "step_logged"  # the summary of an attempt's log: data: lines, truncated
+STEP_LOGGED: Final = "step_logged"  # the summary of an attempt's log: data: lines
 
 # ---- bodies of blocks
 BODY_OPENED: Final = "body_opened"  # an item, iteration or branch began; step: its path

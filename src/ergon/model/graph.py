@@ -229,9 +229,7 @@ def _body(
         edges = _edges(step, own, inner, places)
         outward += [r for r in (*own, *inner) if _step_of(r) not in places and r.root == "steps"]
         outward += [
-            Reference("steps", (need.step,), False, False, 1, 1)
-            for need in step.needs
-            if need.step not in places
+            Reference("steps", (need.step,), False, False, 1, 1) for need in step.needs if need.step not in places
         ]
         node.edges = tuple(edges)
         nodes.append(node)

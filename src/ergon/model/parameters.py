@@ -47,7 +47,7 @@ class Parameter(Definition):
     """Greatest length of a string."""
     pattern: str | None = None
     """A regular expression that a whole string must match."""
-    options: tuple[Option | JsonValue, ...] = ()
+    options: tuple[Annotated[Option | JsonValue, Field(union_mode="left_to_right")], ...] = ()
     """The choices of an `enum`: values, or `{value, label}`."""
 
     @property

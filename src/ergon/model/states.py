@@ -219,6 +219,8 @@ class RunState:
     started_at: float | None = None
     ended_at: float | None = None
     undone: list[tuple[str, bool, str]] = field(default_factory=list)
+    warned: set[str] = field(default_factory=set)
+    """Codes of the warnings that are given once a run."""
     running: int = 0
     """Actions that hold a slot."""
 

@@ -18,9 +18,7 @@ from ergon.model.records import ErrorRecord
 from ergon.model.states import RunState, RunStatus, StepState
 
 _GOOD: Final = frozenset({RunStatus.SUCCEEDED, RunStatus.PARTIAL})
-_AT_REST: Final = frozenset(
-    {*_GOOD, RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.PAUSED, RunStatus.INTERRUPTED}
-)
+_AT_REST: Final = frozenset({*_GOOD, RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.PAUSED, RunStatus.INTERRUPTED})
 _LOOK_EVERY: Final = 0.05
 """Seconds between looks at a run that another process owns."""
 
@@ -152,7 +150,7 @@ class Run:
     async def _wait(self) -> Run:
         handle = self._current()
         if handle is None:
-            while self.status not in _AT_REST:
+            while self.status not in _AT_REST:  # noqa: ASYNC110  # another process owns it: there is no event
                 await asyncio.sleep(_LOOK_EVERY)
             return self._checked()
         loop = asyncio.get_running_loop()

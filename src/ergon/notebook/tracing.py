@@ -43,13 +43,13 @@ class Placeholder:
             _refuse("format")
         return repr(self)
 
-    def __bool__(self) -> NoReturn:
+    def __bool__(self) -> NoReturn:  # noqa: PLE0304  # it has none
         _refuse("decide by")
 
     def __iter__(self) -> Iterator[object]:
         _refuse("iterate over")
 
-    def __len__(self) -> NoReturn:
+    def __len__(self) -> NoReturn:  # noqa: PLE0303  # it has none
         _refuse("measure")
 
     def __call__(self, *arguments: object, **named: object) -> NoReturn:
@@ -95,9 +95,7 @@ def _by_name(action: Action, arguments: tuple[object, ...], named: dict[str, obj
         if p.name != "ctx" and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
     ]
     if len(arguments) > len(parameters):
-        raise TypeError(
-            f"{action.name} takes {len(parameters)} positional inputs, and {len(arguments)} were given"
-        )
+        raise TypeError(f"{action.name} takes {len(parameters)} positional inputs, and {len(arguments)} were given")
     return {p.name: value for p, value in zip(parameters, arguments, strict=False)} | named
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
@@ -22,9 +22,7 @@ from ergon.notebook.session import app_of
 class Workflow:
     """A checked workflow. Its display in a notebook is its graph."""
 
-    def __init__(
-        self, definition: Definition, *, file: Path | None = None, folder: Path | None = None
-    ) -> None:
+    def __init__(self, definition: Definition, *, file: Path | None = None, folder: Path | None = None) -> None:
         """Make one in Python; raises `WorkflowInvalid` with all diagnostics if it is faulty.
 
         `folder` is where its relative paths start from: the file's folder, else the working directory.
@@ -63,6 +61,7 @@ class Workflow:
         parameters: Mapping[str, object] | None = None,
         /,
         *,
+        where: Literal["here", "process"] = "here",
         only: tuple[str, ...] | list[str] = (),
         from_: str = "",
         to: str = "",
@@ -70,15 +69,16 @@ class Workflow:
     ) -> Run:
         """Start a run and give it when it is on disk; the run goes on by itself, also while a cell computes.
 
-        Parameters are given by name, or as a mapping where a name is one of this method's own. Raises
-        `ParameterInvalid`, `StepUnknown`, `NotPossible`.
+        With `where="process"` it runs in a process of its own, which goes on when this one ends, and which C code
+        that holds Python's global lock here cannot stop. `only`, `from_` and `to` run a part (S53). Parameters are
+        given by name, or as a mapping where a name is one of this method's own. Raises `ParameterInvalid`,
+        `StepUnknown`, `NotPossible`.
         """
         given = {**(parameters or {}), **more}
-        options = Options(
-            selection=Selection(only=tuple(only), start=from_, end=to), actor=os.environ.get("USER", "")
-        )
-        handle = self.app.start(self._source, given, options=options)
-        return Run(self.app, handle.run)
+        options = Options(selection=Selection(only=tuple(only), start=from_, end=to), actor=os.environ.get("USER", ""))
+        if where == "process":
+            return Run(self.app, self.app.start_elsewhere(self._source, given, options=options))
+        return Run(self.app, self.app.start(self._source, given, options=options).run)
 
     def run(self, parameters: Mapping[str, object] | None = None, /, **more: object) -> Run:
         """Start a run and wait until it has ended; gives the finished run, raises `RunFailed`."""
@@ -96,7 +96,7 @@ class Workflow:
         return f"<Workflow {self.name}: {len(self.definition.steps)} steps>"
 
     def _repr_svg_(self) -> str:
-        return svg(self.definition)
+        return svg(compile_graph(self.definition))
 
 
 def load(path: str | os.PathLike[str]) -> Workflow:

@@ -41,9 +41,11 @@ def run(context: FakeContext) -> Callable[..., Any]:
 def imports() -> Iterator[None]:
     """Forget what a test imported from its own folders, and the actions that it made."""
     path, cached, known, made = list(sys.path), dict(sys.path_importer_cache), set(sys.modules), dict(registry)
-    folders = list(modules._folders)
+    folders, claimed = list(modules._folders), set(modules._claimed)
     yield
     modules._folders[:] = folders
+    modules._claimed.clear()
+    modules._claimed.update(claimed)
     sys.path[:] = path
     sys.path_importer_cache.clear()
     sys.path_importer_cache.update(cached)

@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from ergon.adapters.executors.guard import Guard
 from ergon.adapters.executors.messages import Inbox, Message, framed
 from ergon.adapters.executors.streams import StreamName
 
@@ -42,23 +41,17 @@ class Child:
     All but `stop` is for the thread that made it. On Linux a worker dies with that thread.
     """
 
-    def __init__(self, guard: Guard) -> None:
+    def __init__(self) -> None:
         """Start the process: a new interpreter, never a fork of this one."""
-        ours, theirs = socket.socketpair()
+        self._socket, theirs = socket.socketpair()
+        self._socket.setblocking(False)
         with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", _WORKER, str(os.getpid()), str(theirs.fileno())],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                pass_fds=(theirs.fileno(),),
-                start_new_session=True,
-            )
-        ours.setblocking(False)
+            try:
+                self._process = _started(theirs.fileno())
+            except OSError:
+                self._socket.close()
+                raise
         self.pid = self._process.pid
-        self._guard = guard
-        guard.add(self.pid)
-        self._socket = ours
         self._inbox = Inbox()
         self._sending = threading.Lock()
         self._signalling = threading.Lock()
@@ -66,7 +59,7 @@ class Child:
         self._kill_at: float | None = None
         self._outputs = self._open_outputs()
         self._selector = selectors.PollSelector()
-        self._selector.register(ours, selectors.EVENT_READ)
+        self._selector.register(self._socket, selectors.EVENT_READ)
         for descriptor in self._outputs:
             self._selector.register(descriptor, selectors.EVENT_READ)
 
@@ -191,9 +184,7 @@ class Child:
             # What the process started is in its group, also when the process itself is gone.
             _kill_group(self.pid, signal.SIGKILL)
             self._is_reaped = True
-        code = self._process.wait()
-        self._guard.remove(self.pid)
-        return code
+        return self._process.wait()
 
     def close(self) -> None:
         """Let go of the socket and the pipes; the process has been reaped."""
@@ -207,6 +198,17 @@ class Child:
         with self._signalling:
             if not self._is_reaped:
                 _kill_group(self.pid, number)
+
+
+def _started(descriptor: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", _WORKER, str(os.getpid()), str(descriptor)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        pass_fds=(descriptor,),
+        start_new_session=True,
+    )
 
 
 def _kill_group(group: int, number: signal.Signals) -> None:

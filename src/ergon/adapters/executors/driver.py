@@ -57,14 +57,13 @@ class Driver:
         self._ended = ended
         self._attempts: SimpleQueue[Attempt | None] = SimpleQueue()
         self._child: Child | None = None
-        self._stopping = threading.Event()
         self._is_busy = False
         """Whether the child has work that it is not done with."""
+        self._is_clean = True
+        """Whether the child can take more work."""
+        self._stopping = threading.Event()
         self._onces: dict[int, SimpleQueue[Result]] = {}
-        self.is_spent = False
-        """Whether the process takes no more work; set before the attempt that spent it is posted."""
-        self._thread = threading.Thread(target=self._work, name="ergon-process", daemon=True)
-        self._thread.start()
+        threading.Thread(target=self._work, name="ergon-process", daemon=True).start()
 
     # ---- from the loop
 
@@ -73,16 +72,15 @@ class Driver:
         self._attempts.put(attempt)
 
     def stop(self) -> None:
-        """End the process with the attempt that runs in it."""
-        self.is_spent = True
+        """End the process with the attempt that runs in it, and take no more."""
         self._stopping.set()
-        if self._child is not None:
-            self._child.stop()
-        self._attempts.put(None)
+        child = self._child
+        if child is not None:
+            child.stop()
+        self.retire()
 
     def retire(self) -> None:
-        """End the process when it has no more work."""
-        self.is_spent = True
+        """End the process when it has done what it was given."""
         self._attempts.put(None)
 
     # ---- in the thread
@@ -92,21 +90,24 @@ class Driver:
             while (attempt := self._attempts.get()) is not None:
                 self._serve(attempt)
                 del attempt  # nothing of it is kept while the next one is waited for
-                if self.is_spent:
-                    break
+                if not self._is_clean:
+                    self._dismiss()
             self._dismiss()
         finally:
             self._ended(self)
 
     def _serve(self, attempt: Attempt) -> None:
-        attempt.work(lambda: self._run(attempt))
-        if self._is_busy and self._child is not None:  # something went wrong on this side
-            self.is_spent = True
-            self._child.stop()
-        if attempt.state == "abandoned":
-            self._dismiss()
-        if attempt.state != "dropped":
-            self._post(attempt)
+        try:
+            attempt.work(lambda: self._run(attempt))
+            child = self._child
+            if self._is_busy and child is not None:  # something went wrong on this side
+                self._is_clean = False
+                child.stop()
+            if attempt.state == "abandoned":
+                self._dismiss()
+        finally:
+            if attempt.state != "dropped":
+                self._post(attempt)
 
     def _run(self, attempt: Attempt) -> object:
         """Run an attempt in the process; the limit counts from when it has the work."""
@@ -128,27 +129,32 @@ class Driver:
         """Give the process, started if need be; raises `ChildDied`."""
         if self._child is not None and not self._child.is_alive():
             self._dismiss()
-        if self._child is not None:
-            return self._child
-        child = self._child = Child(self._guard)
+        if self._child is None:
+            self._child = Child()
+            try:
+                self._start(self._child, context)
+            except OSError:
+                self._dismiss()
+                raise
+        return self._child
+
+    def _start(self, child: Child, context: Context) -> None:
+        self._guard.add(child.pid)
         if self._stopping.is_set():
             child.stop()
         child.send(Setup(list(sys.path)))
         while not any(isinstance(each, Ready) for each in child.receive(context.write, patience=_START)):
             continue
-        return child
 
     def _death(self, context: Context) -> ProcessDied:
         """Give the error for a process that is gone, or does not answer."""
-        child, self._child = self._child, None
+        child = self._child
         assert child is not None
-        self.is_spent = True
-        self._is_busy = False
-        for result in list(self._onces.values()):
-            result.put(Result(failure=Failure.of(ProcessDied(what=f"The process {child.pid}"))))
+        for computed in list(self._onces.values()):
+            computed.put(Result(failure=Failure.of(ProcessDied(what=f"The process {child.pid}"))))
         code = child.reap()
         child.drain(context.write)
-        child.close()
+        self._forget(child)
         error = ProcessDied(what=f"The process {child.pid} ({ending(code)})")
         if code == -signal.SIGKILL:
             error.hint = "Perhaps the machine ran out of memory."
@@ -156,12 +162,19 @@ class Driver:
 
     def _dismiss(self) -> None:
         """End the process, which has nothing to do or was told to stop."""
-        child, self._child = self._child, None
-        if child is None:
-            return
-        with contextlib.suppress(ChildDied):
-            child.send(Stop())
-        child.reap()
+        child = self._child
+        if child is not None:
+            with contextlib.suppress(ChildDied):
+                child.send(Stop())
+            child.reap()
+            self._forget(child)
+
+    def _forget(self, child: Child) -> None:
+        """Let go of a process that was reaped."""
+        self._child = None
+        self._is_busy = False
+        self._is_clean = True
+        self._guard.remove(child.pid)
         child.close()
 
     # ---- the conversation
@@ -173,8 +186,7 @@ class Driver:
                 if isinstance(message, Done):
                     child.drain(context.write)
                     self._is_busy = False
-                    if not message.is_clean:
-                        self.is_spent = True
+                    self._is_clean = message.is_clean
                     return message.result
                 self._handle(child, context, message)
 

@@ -39,27 +39,29 @@ class Guard:
             self._tell()
 
     def close(self) -> None:
-        """End the shell."""
+        """End the shell, and with it the groups that were not removed."""
         with self._lock:
             shell, self._shell = self._shell, None
             if shell is not None:
-                with contextlib.suppress(BrokenPipeError):
-                    shell.communicate(b"\n")
+                shell.communicate()
 
     def _tell(self) -> None:
-        if self._shell is None or self._shell.poll() is not None:
+        if self._shell is not None and self._shell.poll() is not None:  # somebody killed it
+            self._shell.communicate()
+            self._shell = None
+        if self._shell is None:
             if not self._groups:
                 return
             self._shell = _started()
         assert self._shell.stdin is not None
         with contextlib.suppress(BrokenPipeError):  # it was killed just now; the next change starts another
             self._shell.stdin.write(" ".join(map(str, self._groups)).encode() + b"\n")
-            self._shell.stdin.flush()
 
 
 def _started() -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         ["/bin/sh", "-c", _SCRIPT],
+        bufsize=0,
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

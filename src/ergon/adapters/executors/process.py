@@ -77,9 +77,7 @@ class ProcessExecutor(Handoff):
     def _ended(self, attempt: Attempt) -> None:
         if attempt.state != "finished":
             return
-        driver = self._busy.pop(attempt)
-        if not driver.is_spent:
-            self._rest(driver, attempt)
+        self._rest(self._busy.pop(attempt), attempt)
         self._place_next()
 
     def _place_next(self) -> None:

@@ -14,8 +14,6 @@ from typing import Final
 from ergon.errors import RunOwned
 from ergon.model.records import Owner
 
-BEAT_EVERY: Final = 20.0
-"""Seconds between heartbeats."""
 _BEAT_COUNTS: Final = 60.0
 """Seconds for which a heartbeat speaks for an owner on another host."""
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")

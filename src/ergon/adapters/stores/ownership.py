@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
 from ergon.adapters.stores.faults import translate
-from ergon.adapters.stores.lease import BEAT_EVERY, Claimed, Host, SqliteLease, beat, take
+from ergon.adapters.stores.lease import Claimed, Host, SqliteLease, beat, take
 from ergon.adapters.stores.ledger import Ledger
 from ergon.adapters.stores.locks import LockFile
 from ergon.adapters.stores.transactions import Transactions
@@ -42,6 +42,7 @@ class Ownership:
         transactions: Transactions,
         writer: Writer,
         read: Read,
+        beat_every: float,
     ) -> None:
         self._path = path
         self._locks = locks
@@ -51,6 +52,7 @@ class Ownership:
         self._writer = writer
         self._read = read
         self.leases: dict[str, SqliteLease] = {}
+        self._beat_every = beat_every
         self._beat_at = 0.0
 
     def claim(self, run: str) -> SqliteLease:
@@ -136,9 +138,9 @@ class Ownership:
             self._beat_at = 0.0
             return None
         if not self._beat_at:
-            self._beat_at = now + BEAT_EVERY
+            self._beat_at = now + self._beat_every
         if now >= self._beat_at:
-            self._beat_at = now + BEAT_EVERY
+            self._beat_at = now + self._beat_every
             self._locks.assure()
             with self._transactions.write(full=False) as db:
                 beat(db, [(lease.run, lease.epoch) for lease in leases])

@@ -53,9 +53,10 @@ class SqliteStore:
 
     Nothing is opened before it is needed, and nothing made before something is written. `patience` is how
     many seconds a commit waits for other processes before `StoreBusy`. `vfs` names another file layer of
-    SQLite, such as `unix-dotfile` where it cannot lock files. `host` says which machine this is. `hook` is
-    called in the writer's thread before, inside and after each transaction, with its number: tests of
-    durability kill the process there.
+    SQLite, such as `unix-dotfile` where it cannot lock files. `host` says which machine this is, and every
+    `beat_every` seconds other hosts are told that the owner of a run lives. `hook` is called in the writer's
+    thread before, inside and after each transaction, with its number: tests of durability kill the process
+    there.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class SqliteStore:
         patience: float = 20.0,
         vfs: str = "",
         host: Host | None = None,
+        beat_every: float = 20.0,
         schema: Schema = SCHEMA,
         hook: Hook | None = None,
     ) -> None:
@@ -75,6 +77,7 @@ class SqliteStore:
         self._patience = patience
         self._vfs = vfs
         self._host = host or Host.here()
+        self._beat_every = beat_every
         self._schema = schema
         self._hook = hook
         self._assemble()
@@ -83,7 +86,7 @@ class SqliteStore:
     def _assemble(self) -> None:
         """Put the parts together; a forked child does it again, for it cannot share its parent's."""
         path, patience = self.path, self._patience
-        locks = lock_file(path.with_name(f"{path.name}.lock"))
+        locks = lock_file(path.with_name(f"{path.name}.leases"))
         self._database = Database(
             path,
             schema=self._schema,
@@ -103,6 +106,7 @@ class SqliteStore:
             transactions=transactions,
             writer=writer,
             read=self._read,
+            beat_every=self._beat_every,
         )
         writer.pulse = self._owners.pulse
         self._readers = Readers(path, connect=self._connect, empty=self._database.empty)

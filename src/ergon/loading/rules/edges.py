@@ -131,7 +131,7 @@ class Edges:
         """Report a step that cannot be seen from a scope, or does not exist at all."""
         hidden = self._outline.by_id.get(name)
         if not hidden:
-            known = [step for around in scope.around() for step in around.ids]
+            known = (step for around in scope.around() for step in around.ids)
             hint = self._report.suggest(name, known)
             if needs is not None:
                 self._report.add("E141", path, hint=hint, id=needs.id, step=name)

@@ -19,17 +19,20 @@ _RANGES: Final = (
     ("max_length", TEXTS),
     ("pattern", TEXTS),
 )
+_MAX_SIZES: Final = 200_000
+"""The size of all patterns of a file together."""
 _PAIRS: Final = (("minimum", "maximum"), ("min_length", "max_length"))
 
 
 def check_parameters(workflow: Workflow, read: Iterable[str] | None, report: Report) -> None:
     """Report definitions that are wrong, and warn of parameters that are not `read` (None: not known)."""
-    work = 0
+    work = sizes = 0
     used = None if read is None else set(read)
     for index, parameter in enumerate(workflow.parameters):
         path = ("parameters", index)
         fits = _bounds(parameter, path, report) & _options(parameter, path, report)
-        size = _pattern(parameter, path, report)
+        size = _pattern(parameter, path, sizes, report)
+        sizes += _MAX_SIZES // 200 if size is None else size
         work += (size or 0) * len(str(parameter.default))
         if fits and size is not None and work <= MAX_WORK:
             _default(parameter, path, report)
@@ -71,10 +74,13 @@ def _options(parameter: Parameter, path: Path, report: Report) -> bool:
     return not problem
 
 
-def _pattern(parameter: Parameter, path: Path, report: Report) -> int | None:
+def _pattern(parameter: Parameter, path: Path, sizes: int, report: Report) -> int | None:
     """Report a pattern that cannot be used; gives its size, and None where it is at fault."""
     if parameter.pattern is None:
         return 0
+    if sizes > _MAX_SIZES:
+        report.add("E184", (*path, "pattern"), name=parameter.name, reason="there are too many patterns above it")
+        return None
     try:
         return Pattern(parameter.pattern).size
     except PatternInvalid as error:

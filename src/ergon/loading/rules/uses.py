@@ -171,18 +171,21 @@ class Reader:
             template = parse_expression(text) if bare else parse_template(text)
         except TemplateInvalid as error:
             self.complete = False
-            self._work += _cost(text)
+            self._spend(_cost(text) + len(text) ** 2 // 4000, path)
             self._report.add("E150", path, inside=(error.line, error.column), hint=error.hint, reason=error.reason)
             return ()
         if template is None:
             return ()
         self._seen[text, bare] = found = template.references
-        self._work += len(text) // 4 if template.is_path else _cost(text)
-        if self._work > MAX_WORK:
-            self._report.add("E129", path)
+        self._spend(len(text) // 4 if template.is_path else _cost(text), path)
         return found
+
+    def _spend(self, cost: int, path: Path) -> None:
+        if self._work <= MAX_WORK < self._work + cost:
+            self._report.add("E129", path)
+        self._work += cost
 
 
 def _cost(text: str) -> int:
     """Estimate what reading a template that is more than a path costs."""
-    return 40 + 3 * len(text)
+    return 40 + 5 * len(text) + 3 * max(0, len(text) - 1_000)

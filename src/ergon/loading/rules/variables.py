@@ -17,10 +17,9 @@ def check_variables(workflow: Workflow, uses: Iterable[Use], report: Report) -> 
         if use.view.role != "variable" or use.reference.root != "variables":
             continue
         name = str(use.path[1])
-        read = [str(use.reference.path[0])] if use.reference.path else list(edges)
-        for other in read:
-            if other in edges and name in edges:
-                edges[name].setdefault(other, use)
+        other = str(use.reference.path[0]) if use.reference.path else name  # who reads all reads itself
+        if other in edges and name in edges:
+            edges[name].setdefault(other, use)
     for cycle in cycles({name: list(read) for name, read in edges.items()}):
         use = edges[cycle[0]][cycle[1]]
         report.add("E160", use.path, inside=use.place, cycle=" → ".join(cycle))

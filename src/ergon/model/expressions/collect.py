@@ -75,7 +75,7 @@ class _Walk:
     def references(self) -> Iterable[Reference]:
         """Give what was found; what a template asks `is defined` of, it copes with everywhere (S20)."""
         for one, lenient in self._found:
-            coped = lenient or any((one.root, one.path[: len(path)]) == (root, path) for root, path in self._asked)
+            coped = lenient or any((one.root, one.path[:n]) in self._asked for n in range(len(one.path) + 1))
             yield Reference(one.root, one.path, coped, one.computed, one.line, one.column)
 
     # ---- statements --------------------------------------------------------------------------------------

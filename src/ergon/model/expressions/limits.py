@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import types
-from collections.abc import Iterable, Iterator, Mapping, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set, Sized, ValuesView
 from typing import Final
 
 from ergon.model.expressions.lookup import kind_of, load
@@ -25,6 +25,8 @@ STEP: Final = 16
 """Units that an item, or one node of a loop's body, is worth."""
 
 _ATOMS: Final = frozenset({bool, float, type(None)})
+_SIMPLE: Final = _ATOMS | {int}
+_SIZED: Final = (str, bytes, list, tuple, dict, Mapping, Sequence, Set, ValuesView)
 _WIDTHS: Final = re.compile(r"\d+")
 _PLACEHOLDER: Final = re.compile(
     r"%(?:\((?P<name>[^)]*)\))?[-+ #0]*(?P<width>\*|\d*)(?:\.(?P<precision>\*|\d*))?[hlL]?(?P<type>.)", re.S
@@ -75,8 +77,10 @@ def allow_bits(bits: int) -> None:
 
 
 def size_of(value: object) -> int:
-    """Give the length of what has one, and 0 for anything else."""
-    return len(value) if isinstance(value, Sized) else 0
+    """Give the length of data that has one, and 0 for anything else."""
+    if type(value) in _SIMPLE:
+        return 0
+    return len(value) if isinstance(value, _SIZED) else 0
 
 
 def weigh(value: object, limit: int, *, node: int = 1) -> int:
@@ -114,6 +118,8 @@ def pay_for(budget: Budget, *values: object) -> None:
 
 def is_container(value: object) -> bool:
     """Tell whether a value holds others, so that printing or comparing it may take long."""
+    if type(value) in _SIMPLE or type(value) is str:
+        return False
     return isinstance(value, (list, dict, tuple, set, frozenset, Mapping))
 
 
@@ -148,7 +154,10 @@ def power(left: object, right: object) -> object:
     """Raise to a power, where an integer's size stays in bounds."""
     if isinstance(left, int) and isinstance(right, int) and right > 0 and abs(left) > 1:
         allow_bits((abs(left).bit_length() - 1) * right)
-    return left**right  # type: ignore[operator]  # whatever has no powers raises TypeError
+    result: object = left**right  # type: ignore[operator]  # whatever has no powers raises TypeError
+    if isinstance(result, complex):
+        raise ValueError("a negative number can be raised to whole powers only")
+    return result
 
 
 def modulo(left: object, right: object) -> object:

@@ -103,7 +103,11 @@ def is_mapping(kind: type) -> bool:
 
 def load(value: object) -> object:
     """Give a deferred value loaded, and any other as it is."""
-    return value.load() if type(value) not in _PLAIN and isinstance(value, Deferred) else value
+    if type(value) in _PLAIN:
+        return value
+    while isinstance(value, Deferred):
+        value = value.load()
+    return value
 
 
 def look(holder: object, key: object, *, item_first: bool) -> object:

@@ -10,6 +10,8 @@ from jinja2.exceptions import TemplateSyntaxError
 from jinja2.lexer import ignored_tokens
 
 _WORD: Final = re.compile(r"(?<![\w.])[^\W\d]\w*")
+_NEAR: Final = 50
+"""Words of one name that are looked at for the best: a text of many of them must not take their square."""
 
 
 class Places:
@@ -17,7 +19,7 @@ class Places:
 
     def __init__(self, source: str) -> None:
         self._lines = source.split("\n")
-        self._words: dict[int, list[tuple[str, int]]] = {}
+        self._words: dict[int, dict[str, list[int]]] = {}
 
     def column(self, line: int, word: str) -> int:
         """Give the column of a word's first occurrence in a line; 1 if it is not there."""
@@ -28,34 +30,37 @@ class Places:
         """Give the column of a name not given before, best one that `after` follows; 1 if there is none."""
         text = self._line(line)
         if line not in self._words:
-            self._words[line] = [(match[0], match.start()) for match in _WORD.finditer(text)]
-        words = self._words[line]
-        places = [place for place in words if place[0] == name]
+            self._words[line] = {}
+            for match in _WORD.finditer(text):
+                self._words[line].setdefault(match[0], []).append(match.start())
+        places = self._words[line].get(name)
         if not places:
             return 1
-        best = next((p for p in places if after and text.startswith(after, p[1] + len(name))), places[0])
-        words.remove(best)
-        return best[1] + 1
+        near = places[:_NEAR]
+        best = next((p for p in near if after and text.startswith(after, p + len(name))), places[0])
+        places.remove(best)
+        return best + 1
 
     def _line(self, line: int) -> str:
         return self._lines[line - 1] if 0 < line <= len(self._lines) else ""
 
 
-def token_places(environment: Environment, source: str, state: str | None) -> tuple[list[tuple[int, int]], str]:
-    """Give lines and columns of a text's tokens and of where they end, and why they end there or ''."""
-    places: list[tuple[int, int]] = []
+def token_offsets(environment: Environment, source: str, state: str | None) -> tuple[list[int], str]:
+    """Give the offsets of a text's tokens and of where they end, and why they end there or ''."""
+    offsets: list[int] = []
     end, reason = 0, ""
     try:
         for _line, kind, value in environment.lexer.tokeniter(source, None, None, state):
             start = source.find(value, end)
             if kind not in ignored_tokens and kind not in ("raw_begin", "raw_end"):
-                places.append(_place(source, start))
+                offsets.append(start)
             end = start + len(value)
     except TemplateSyntaxError as error:
         reason = error.message or ""
-    return [*places, _place(source, end)], reason
+    return [*offsets, end], reason
 
 
-def _place(source: str, offset: int) -> tuple[int, int]:
+def place_of(source: str, offset: int) -> tuple[int, int]:
+    """Give the line and column of an offset in a text."""
     before = source[: max(offset, 0)]
     return before.count("\n") + 1, len(before) - before.rfind("\n")

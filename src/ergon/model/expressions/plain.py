@@ -46,7 +46,9 @@ class Copier:
         if isinstance(value, dict):
             if self._spend is not None:
                 self._spend(len(value))
-            return {k: v if type(v) in SCALARS else copy(v) for k, v in value.items()}
+            return {
+                k if type(k) in SCALARS else copy(k): v if type(v) in SCALARS else copy(v) for k, v in value.items()
+            }
         assert isinstance(value, list)
         if self._spend is not None:
             self._spend(len(value))
@@ -79,6 +81,8 @@ class Copier:
 
 def is_lazy(value: object) -> bool:
     """Tell whether a value is a lazy result that becomes a list (S12)."""
+    if type(value) in DATA:
+        return False
     if isinstance(value, (Iterator, ValuesView, range)):
         return True
     return isinstance(value, Set) and not isinstance(value, (set, frozenset))

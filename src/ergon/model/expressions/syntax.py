@@ -18,7 +18,7 @@ from ergon.model.expressions.check import TOO_DEEP, Fault, check
 from ergon.model.expressions.collect import collect, path_of
 from ergon.model.expressions.failure import clause, reason_of
 from ergon.model.expressions.paths import Key
-from ergon.model.expressions.places import Places, token_places
+from ergon.model.expressions.places import Places, place_of, token_offsets
 from ergon.model.expressions.reference import Reference
 
 MAX_BRACKETS: Final = 32
@@ -123,10 +123,10 @@ class _Reading:
 
     def place(self, error: TemplateSyntaxError) -> tuple[int, int]:
         """Give line and column of the token at which reading stopped, if it is in the error's line."""
-        places, reason = token_places(_READER, self.text, self.state)
+        offsets, reason = token_offsets(_READER, self.text, self.state)
         token = None if self._parser is None else self._parser.stream.current
         number = token.number if isinstance(token, _Numbered) and reason != error.message else -1
-        found = places[number]
+        found = place_of(self.text, offsets[number])
         return found if found[0] == error.lineno else (error.lineno, 1)
 
 

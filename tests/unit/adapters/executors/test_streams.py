@@ -6,7 +6,7 @@ import io
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from jupyter_client.manager import start_new_kernel
@@ -101,10 +101,11 @@ def test_a_stream_that_somebody_put_there_since_stays(monkeypatch: pytest.Monkey
 
 
 def test_a_program_without_streams_stays_without(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stdout", None)
-    monkeypatch.setattr(sys, "stderr", None)
+    names = ("stdout", "stderr")
+    for name in names:
+        monkeypatch.setattr(sys, name, None)
     streams.install()
-    assert [getattr(sys, name) for name in ("stdout", "stderr")] == [None, None]
+    assert [vars(sys)[name] for name in names] == [None, None]
     streams.uninstall()
 
 
@@ -135,8 +136,8 @@ def test_in_a_kernel_cells_and_actions_print_apart() -> None:
     try:
         heard: dict[str, str] = {"stdout": "", "stderr": ""}
 
-        def hear(message: dict[str, dict[str, str]]) -> None:
-            if message["msg_type"] == "stream":  # type: ignore[comparison-overlap]
+        def hear(message: dict[str, Any]) -> None:  # Any: JSON
+            if message["msg_type"] == "stream":
                 heard[message["content"]["name"]] += message["content"]["text"]
 
         reply = client.execute_interactive(KERNEL, timeout=60, output_hook=hear)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime
 import json
 
-import jinja2
+import jinja2.filters
+import jinja2.tests
 import pytest
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -203,8 +204,8 @@ def test_every_filter_and_test_is_among_those_compared() -> None:
     assert set(FILTERS) - used - own == set()
     symbols = {"==", "!=", ">", ">=", "<", "<=", "equalto", "greaterthan", "lessthan", "undefined"}
     assert {name for name in TESTS if f"is {name}" not in text and f"is not {name}" not in text} <= symbols
-    assert set(jinja2.defaults.DEFAULT_FILTERS) - set(FILTERS) == {"pprint", "random", "urlize"}
-    assert set(jinja2.defaults.DEFAULT_TESTS) == set(TESTS)
+    assert set(jinja2.filters.FILTERS) - set(FILTERS) == {"pprint", "random", "urlize"}
+    assert set(jinja2.tests.TESTS) == set(TESTS)
 
 
 @pytest.mark.parametrize("name", ["e", "escape", "forceescape"])

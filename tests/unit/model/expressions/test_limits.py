@@ -18,6 +18,8 @@ NAMES: dict[str, object] = {
     "d": {"k": [1, 2]},
     "t": "a\tb" * 1000,
 }
+DOUBLED_LIST = "{% set ns = namespace(x=[1]) %}{% for i in range(99) %}{% set ns.x = [ns.x, ns.x] %}{% endfor %}"
+DOUBLED_TUPLE = "{% set ns = namespace(x=1) %}{% for i in range(99) %}{% set ns.x = (ns.x, ns.x) %}{% endfor %}"
 SECONDS = 20
 """More than a bounded template takes on a busy machine, and far less than any of these would without bounds."""
 
@@ -166,11 +168,11 @@ def test_what_is_within_bounds_is_just_done(text: str, expected: str) -> None:
         "{% for i in range(100000) %}{% if rows == rows %}{% endif %}{% endfor %}",
         "{% for i in range(100000) %}{% set y = big.count('x') %}{% endfor %}",
         "{% for i in range(100000) %}{% set y = rows[1:] %}{% endfor %}",
-        "{% set ns = namespace(x=[1]) %}{% for i in range(99) %}{% set ns.x = [ns.x, ns.x] %}{% endfor %}{{ ns.x }}",
-        "{% set ns = namespace(x=[1]) %}{% for i in range(99) %}{% set ns.x = [ns.x, ns.x] %}{% endfor %}{{ ns.x == ns.x }}",
-        "{% set ns = namespace(x=1) %}{% for i in range(99) %}{% set ns.x = (ns.x, ns.x) %}{% endfor %}{{ {ns.x: 1} }}",
-        "{% set ns = namespace(x=1) %}{% for i in range(99) %}{% set ns.x = (ns.x, ns.x) %}{% endfor %}{{ d[ns.x] is defined }}",
-        "{% set ns = namespace(x=1) %}{% for i in range(99) %}{% set ns.x = (ns.x, ns.x) %}{% endfor %}{{ d.get(ns.x) }}",
+        DOUBLED_LIST + "{{ ns.x }}",
+        DOUBLED_LIST + "{{ ns.x == ns.x }}",
+        DOUBLED_TUPLE + "{{ {ns.x: 1} }}",
+        DOUBLED_TUPLE + "{{ d[ns.x] is defined }}",
+        DOUBLED_TUPLE + "{{ d.get(ns.x) }}",
         "{% set ns = namespace(x=2) %}{% for i in range(99) %}{% set ns.x = ns.x * ns.x %}{% endfor %}",
         "{% set ns = namespace(x='a') %}{% for i in range(99) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}",
         "{% macro f() %}{{ f() }}{{ f() }}{% endmacro %}{{ f() }}",
@@ -302,4 +304,27 @@ def test_statements_as_deep_as_may_be_also_compile_s15() -> None:
 def test_reading_many_constants_stays_quick_s15() -> None:
     start = time.monotonic()
     parse_template("{{ [" + "'a' * 1000000," * 6_000 + "1] }}")
+    assert time.monotonic() - start < SECONDS
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ [" + "a," * 49_000 + "1] }}",
+        "{{ [" + "".join(f"a{i}," for i in range(14_000)) + "1] }}",
+        "{{ [" + "".join(f"a.b{i} is defined," for i in range(4_500)) + "1] }}",
+        "{{ [" + "a," * 49_000 + "1 2] }}",
+        "{{ a }}" * 14_000,
+        "{{ a + 1 }}\n" * 8_000,
+        "{% if a %}b{% endif %}" * 4_500,
+    ],
+)
+def test_a_template_as_long_as_may_be_is_read_quickly_s15(text: str) -> None:
+    start = time.monotonic()
+    try:
+        template = parse_template(text)
+    except TemplateInvalid:
+        template = None
+    if template is not None:
+        assert len(template.references) > 4_000
     assert time.monotonic() - start < SECONDS

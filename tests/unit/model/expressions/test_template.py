@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from ergon.errors import TemplateFailed, TemplateInvalid
 from ergon.model.expressions import Template, parse_expression, parse_template
+from ergon.model.secrets import Secret
 
 NAMES: dict[str, object] = {
     "parameters": {"city": "Oslo", "n": 3, "rate": 0.5, "none": None, "names": ["a", "b"]},
@@ -98,7 +100,7 @@ def test_one_template_alone_keeps_the_type_s12(text: str, expected: object) -> N
         ("{% print parameters.n %}", "3"),
         ("{% set ns = namespace(n=0) %}{% for i in range(4) %}{% set ns.n = ns.n + i %}{% endfor %}{{ ns.n }}", "6"),
         (
-            "{% for i in [1, [2, [3]]] recursive %}{% if i is number %}{{ i }}{% else %}({{ loop(i) }}){% endif %}{% endfor %}",
+            "{% for i in [1, [2, [3]]] recursive %}{{ i if i is number else '(' ~ loop(i) ~ ')' }}{% endfor %}",
             "1(2(3))",
         ),
         ("{% set c = cycler('a', 'b') %}{{ c.next() }}{{ c.next() }}{{ c.next() }}", "aba"),
@@ -399,3 +401,36 @@ def test_names_come_before_jinjas_functions() -> None:
 def test_a_name_of_the_programs_own_variable_is_free() -> None:
     assert evaluate("{{ result + 1 }}", result=1) == 2
     assert evaluate("{{ context ~ environment ~ missing }}", context=1, environment=2, missing=3) == "123"
+
+
+# ---- S48: secrets ----------------------------------------------------------------------------------------
+
+
+def test_a_secret_passes_whole_or_inside_a_text_s48() -> None:
+    secret = Secret("TOKEN")
+    names = {"secrets": {"TOKEN": secret}}
+    assert template("{{ secrets.TOKEN }}").evaluate(names) is secret
+    assert template("{{ secrets.TOKEN if true }}").evaluate(names) is secret
+    for text in (
+        "Bearer {{ secrets.TOKEN }}",
+        "{{ 'Bearer' }} {{ secrets.TOKEN }}",
+        "{{ 'Bearer ' ~ secrets.TOKEN }}",
+        "{{ 'Bearer %s' % secrets.TOKEN }}",
+        "{{ 'Bearer {}'.format(secrets.TOKEN) }}",
+        "{{ ['Bearer', secrets.TOKEN] | join(' ') }}",
+    ):
+        assert template(text).evaluate(names) == f"Bearer {secret}"
+
+
+def test_a_secret_is_not_looked_into_s48() -> None:
+    names = {"secrets": {"TOKEN": Secret("TOKEN")}}
+    for expression in ("== 'x'", "| length", "[0]", "+ 'x'", "and 1", "in ['x']", "| list", "| first"):
+        with pytest.raises(TemplateFailed, match="TOKEN"):
+            parse_expression(f"secrets.TOKEN {expression}").evaluate(names)
+
+
+def test_one_template_is_evaluated_by_many_threads_at_once() -> None:
+    one = template("{% for i in range(n) %}{{ i * n }};{% endfor %}{{ n | string }}")
+    expected = [one.evaluate({"n": n}) for n in range(20)]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(lambda n: one.evaluate({"n": n}), list(range(20)) * 5)) == expected * 5

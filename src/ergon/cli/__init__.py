@@ -1,0 +1,1 @@
+"""The command line: `ergon`. It knows the composition root and the model, and nothing else of Ergon."""

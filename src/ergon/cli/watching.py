@@ -1,0 +1,90 @@
+"""Watching: a run's state as its events make it, kept apart from the engine's own (S38)."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ergon.cli.words import clean
+from ergon.model import events as e
+from ergon.model.apply import apply
+from ergon.model.events import Event
+from ergon.model.states import RunState, StepState, StepStatus
+
+if TYPE_CHECKING:
+    from ergon.app import App
+    from ergon.ports import Signal
+
+_ACTIVE = frozenset({StepStatus.RUNNING, StepStatus.WAITING})
+
+
+class Watch:
+    """One run, as a view sees it. All but the queue belongs to the thread that draws."""
+
+    def __init__(self, app: App, run: str, *, after: int = 0) -> None:
+        """`after` is the number of the last event that is old news."""
+        self._queue: deque[Event | Signal] = deque()
+        self._end = app.watch(run, self._queue.append)
+        self.state: RunState = app.state(run)
+        self._news = [event for event in app.events(run, after=after) if event.seq <= self.state.seq]
+        self.progress: dict[str, tuple[float | None, str]] = {}
+        """How far each action says it is."""
+        self.said: dict[str, str] = {}
+        """The last line that each action printed or logged."""
+        self.active: dict[str, StepState] = {
+            path: step for path, step in self.state.steps.items() if step.status in _ACTIVE
+        }
+        self.warnings: list[tuple[str, str]] = []
+        """Steps and what they were warned of."""
+        self._note_warnings(self._news)
+
+    def update(self) -> Sequence[Event]:
+        """Take in what has happened; gives the new facts."""
+        news, self._news = self._news, []
+        fresh: list[Event] = []
+        while self._queue:
+            what = self._queue.popleft()
+            if not isinstance(what, Event):
+                self._signal(what)
+            elif what.seq > self.state.seq:
+                apply(self.state, what)
+                self._note(what)
+                fresh.append(what)
+        self._note_warnings(fresh)
+        return [*news, *fresh]
+
+    def close(self) -> None:
+        """Watch no longer."""
+        self._end()
+
+    def _note(self, event: Event) -> None:
+        step = self.state.steps.get(event.step)
+        if step is not None and step.status in _ACTIVE:
+            self.active[event.step] = step
+            return
+        self.active.pop(event.step, None)
+        self.progress.pop(event.step, None)
+        if event.type in (e.RUN_REOPENED, e.RUN_EDITED):
+            self.active = {path: s for path, s in self.state.steps.items() if s.status in _ACTIVE}
+
+    def _note_warnings(self, events: Sequence[Event]) -> None:
+        for event in events:
+            if event.type == e.STEP_WARNED:
+                self.warnings.append((event.step, str(event.data.get("message", ""))))
+
+    def _signal(self, signal: Signal) -> None:
+        data = signal.data
+        if signal.type == "progress":
+            fraction = data.get("fraction")
+            known = float(fraction) if isinstance(fraction, (int, float)) else None
+            self.progress[signal.step] = (known, clean(str(data.get("text", ""))))
+        elif signal.type in ("log", "output"):
+            lines = [line for line in clean_lines(str(data.get("text", ""))) if line]
+            if lines:
+                self.said[signal.step] = lines[-1]
+
+
+def clean_lines(text: str) -> list[str]:
+    """Give the lines of a text, what was written over in a line left out, without what steers a terminal."""
+    return [clean(line.rstrip("\r").rpartition("\r")[2]).strip() for line in text.splitlines()]

@@ -1,0 +1,95 @@
+"""Stores of older versions (S43)."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.integration.store_process import Remote, url_of
+
+from ergon.adapters.stores.schema import SCHEMA, Schema
+from ergon.adapters.stores.sqlite import SqliteStore
+from ergon.errors import StoreBusy, StoreDamaged, StoreNewer
+from ergon.testing.journals import Scribe
+
+NEXT = replace(
+    SCHEMA,
+    version=SCHEMA.version + 2,
+    migrations={
+        SCHEMA.version: ("ALTER TABLE runs ADD COLUMN colour TEXT NOT NULL DEFAULT 'green'",),
+        SCHEMA.version + 1: ("UPDATE runs SET colour = 'red' WHERE id = 'r'", "CREATE TABLE more (x)"),
+    },
+)
+"""Two versions on, as a later release would have it."""
+
+
+def _old(tmp_path: Path) -> str:
+    store = SqliteStore(url_of(tmp_path))
+    scribe = Scribe(store, "r")
+    scribe.begin()
+    scribe.do("a", '"kept"')
+    store.close()
+    return store.url
+
+
+def _ask(path: Path, query: str) -> object:
+    db = sqlite3.connect(path)
+    answer = db.execute(query).fetchone()[0]
+    db.close()
+    return answer
+
+
+@pytest.mark.parametrize("first", ["read", "write"])
+def test_an_older_store_is_migrated_when_it_is_opened_after_a_backup_s43(tmp_path: Path, first: str) -> None:
+    store = SqliteStore(_old(tmp_path), schema=NEXT)
+    if first == "write":
+        assert store.claim("r").epoch == 2
+    assert store.run("r").workflow == "flow"
+    assert store.latest_output("flow", "a") == ("r", '"kept"')
+    assert _ask(store.path, "PRAGMA user_version") == NEXT.version
+    assert _ask(store.path, "SELECT colour FROM runs") == "red"
+    backup = store.path.with_name(f"runs.db.backup-v{SCHEMA.version}")
+    assert _ask(backup, "PRAGMA user_version") == SCHEMA.version
+    assert _ask(backup, "SELECT count(*) FROM events") == 4
+    store.close()
+    with pytest.raises(StoreNewer):
+        SqliteStore(store.url).runs()
+
+
+def test_under_a_live_owner_nothing_is_migrated_s43(tmp_path: Path) -> None:
+    url = _old(tmp_path)
+    store = SqliteStore(url, schema=NEXT)
+    with Remote(url) as remote:
+        remote.ask("claim", "r")
+        for ask in (store.runs, lambda: store.claim("other")):
+            with pytest.raises(StoreBusy, match=f"newer form, and process {remote.pid} on .* has a run in it"):
+                ask()
+        assert _ask(store.path, "PRAGMA user_version") == SCHEMA.version
+    assert store.run("r").status == "interrupted"
+    assert _ask(store.path, "PRAGMA user_version") == NEXT.version
+    store.close()
+
+
+def test_a_migration_that_fails_changes_nothing_s43(tmp_path: Path) -> None:
+    broken: Schema = replace(
+        NEXT, migrations={**NEXT.migrations, SCHEMA.version + 1: ("CREATE TABLE odd (x)", "UPDATE nothing SET x = 1")}
+    )
+    store = SqliteStore(_old(tmp_path), schema=broken)
+    with pytest.raises(Exception, match="no such table: nothing"):
+        store.runs()
+    store.close()
+    assert _ask(store.path, "PRAGMA user_version") == SCHEMA.version
+    assert _ask(store.path, "SELECT count(*) FROM sqlite_master WHERE name = 'odd'") == 0
+    store = SqliteStore(store.url)
+    assert store.run("r").last_seq == 4
+    store.close()
+
+
+def test_a_version_from_which_no_way_leads_is_said(tmp_path: Path) -> None:
+    url = _old(tmp_path)
+    store = SqliteStore(url, schema=replace(NEXT, version=SCHEMA.version + 3))
+    with pytest.raises(StoreDamaged, match="from which no way leads"):
+        store.runs()
+    store.close()
