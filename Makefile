@@ -23,7 +23,8 @@ help:  ## List what make can do
 setup: $(VENV)/.ready  ## Make .venv with what running and testing need
 
 demo: setup  ## Run the demo: weather readings in, a report with charts out
-	@cd workflows && ../$(BIN)/ergon run city-weather.ergon.yaml $(ARGS)
+	@$(BIN)/ergon run workflows/city-weather.ergon.yaml $(ARGS)
+	@command -v ergon >/dev/null || echo "To have the command ergon: source $(BIN)/activate"
 
 test: setup  ## Run the tests (ARGS="-k name" for some of them)
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)

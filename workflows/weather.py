@@ -93,9 +93,7 @@ def days_of(readings: Sequence[Reading], year: int) -> Days:
     )
 
 
-def hottest_days(
-    readings: Sequence[Reading], years: Sequence[int], above: float, limit: int = 12
-) -> list[HotDay]:
+def hottest_days(readings: Sequence[Reading], years: Sequence[int], above: float, limit: int = 12) -> list[HotDay]:
     """List days of some years whose maximum was above a temperature (°C), hottest first.
 
     Of equally hot days the earlier comes first; at most `limit` are listed.

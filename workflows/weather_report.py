@@ -1,7 +1,7 @@
 """The report's page: one HTML file with its style and charts inside, without scripts.
 
 The page is `templates/report.html`, a Jinja2 template that escapes whatever it is given. Charts come in as
-SVG text and are shown as images, in which nothing can run.
+SVG documents and are shown as images, in which nothing can run.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Analysis(TypedDict):
     rain_days: int
     rain: float
     hot_days: int
-    chart: str
+    chart: bytes
     """An SVG document."""
 
 
@@ -71,9 +71,7 @@ class Verdict(TypedDict):
     days: list[HotDay]
 
 
-def page(
-    city: str, source: str, verdict: Verdict, analyses: Sequence[Analysis], months: Sequence[Month]
-) -> str:
+def page(city: str, source: str, verdict: Verdict, analyses: Sequence[Analysis], months: Sequence[Month]) -> str:
     """Write the report.
 
     Args:
@@ -104,9 +102,9 @@ def page(
     )
 
 
-def image(svg: str) -> str:
+def image(svg: bytes) -> str:
     """Give an SVG document as an address for the `src` of an image."""
-    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
+    return "data:image/svg+xml;base64," + base64.b64encode(svg).decode()
 
 
 def colour(temperature: float) -> _Colour:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import os
 import secrets
@@ -43,10 +42,12 @@ from ergon.model.workflow import Workflow
 from ergon.settings import Settings, load_settings, unknown_variables, user_settings_file
 
 if TYPE_CHECKING:
+    import asyncio
+
     from ergon.actions.catalog import ActionCatalog
     from ergon.engine.live import LiveRun
     from ergon.loading.loader import Loaded
-    from ergon.ports import ArtifactStore, Clock, Executor, Store, Vault
+    from ergon.ports import ArtifactStore, Clock, Executor, Store, Subscriber, Vault
 
 HOME_NAME: Final = ".ergon"
 _LOOK_EVERY: Final = 0.02
@@ -207,6 +208,12 @@ class App:
             raise WorkflowInvalid(diagnostics=loaded.diagnostics, file=str(file))
         return Source(loaded.workflow, file.resolve())
 
+    def read_parameters(self, file: Path) -> dict[str, object]:
+        """Read parameters from a YAML or JSON file; raises `ParameterInvalid`."""
+        from ergon.loading.arguments import read_parameters
+
+        return read_parameters(file)
+
     def checked(self, workflow: Workflow, *, folder: Path | None = None) -> Source:
         """Check a workflow that was made in Python; raises `WorkflowInvalid`."""
         from ergon.loading.loader import check_workflow
@@ -284,7 +291,9 @@ class App:
             if child.poll() is not None:
                 if self.store.run(run).status in ENDED:
                     return
-                raise NotPossible(what=f"run {run} in a process of its own", reason="the process ended", hint=f"See {log}.")
+                raise NotPossible(
+                    what=f"run {run} in a process of its own", reason="the process ended", hint=f"See {log}."
+                )
             time.sleep(_LOOK_EVERY)
 
     def plan(
@@ -452,6 +461,18 @@ class App:
                 return found
         return None
 
+    def watch(self, run: str, subscriber: Subscriber) -> Callable[[], None]:
+        """Call a subscriber with what happens in a run that this process has; gives what ends it."""
+        for engine in self._engines.values():
+            if engine.live(run):
+                return engine.bus.subscribe(subscriber, run=run)
+        return lambda: None
+
+    def interrupt(self, *, at_once: bool, reason: str) -> None:
+        """Stop all runs of this process at their next boundary, or at once; they can be resumed."""
+        for engine in self._engines.values():
+            engine.interrupt(at_once=at_once, reason=reason)
+
     def record(self, reference: str) -> RunRecord:
         """Give a run's record by id, unique prefix, or `last`; raises `RunNotFound`."""
         if self._engines.get(False) is not None:
@@ -568,7 +589,10 @@ def _adapter(group: str, port: str, url: str) -> Any:  # Any: the port's type is
 
 __all__ = [
     "App",
+    "How",
     "Options",
+    "Plan",
+    "Selection",
     "Source",
     "find_home",
     "open_app",

@@ -11,6 +11,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -96,7 +97,7 @@ class _Process:
 
     def _hook(self, moment: str, number: int) -> None:
         if (moment, number) == self._deadly[:2]:
-            os.kill(os.getpid(), self._deadly[2])
+            signal.pthread_kill(threading.get_ident(), self._deadly[2])  # this thread first, and now
 
     def die_at(self, moment: str, number: int, by: str) -> None:
         self._deadly = (moment, number, getattr(signal, by))

@@ -11,7 +11,7 @@ from tests.integration.store_process import Remote, url_of
 
 from ergon.adapters.stores.schema import SCHEMA, Schema
 from ergon.adapters.stores.sqlite import SqliteStore
-from ergon.errors import StoreBusy, StoreDamaged, StoreNewer
+from ergon.errors import StoreBusy, StoreDamaged, StoreError, StoreNewer
 from ergon.testing.journals import Scribe
 
 NEXT = replace(
@@ -74,10 +74,10 @@ def test_under_a_live_owner_nothing_is_migrated_s43(tmp_path: Path) -> None:
 
 def test_a_migration_that_fails_changes_nothing_s43(tmp_path: Path) -> None:
     broken: Schema = replace(
-        NEXT, migrations={**NEXT.migrations, SCHEMA.version + 1: ("CREATE TABLE odd (x)", "UPDATE nothing SET x = 1")}
+        NEXT, migrations={**NEXT.migrations, SCHEMA.version + 1: ("CREATE TABLE odd (x)", "UPDATE nowhere SET x = 1")}
     )
     store = SqliteStore(_old(tmp_path), schema=broken)
-    with pytest.raises(Exception, match="no such table: nothing"):
+    with pytest.raises(StoreError, match="no such table: nowhere"):
         store.runs()
     store.close()
     assert _ask(store.path, "PRAGMA user_version") == SCHEMA.version

@@ -110,7 +110,7 @@ def test_another_process_is_noticed_and_ones_own_commits_are_not_s45(store: Sqli
     scribe = Scribe(store, "r")
     scribe.begin()
     told = threading.Semaphore(0)
-    end = store.watch(lambda: told.release())
+    end = store.watch(told.release)
     for number in range(200):
         scribe.do(f"s{number}")
     assert not told.acquire(timeout=0.2)
@@ -127,7 +127,7 @@ def test_another_process_is_noticed_and_ones_own_commits_are_not_s45(store: Sqli
 
 def test_a_watch_sees_a_database_come_and_go_s45(store: SqliteStore) -> None:
     told = threading.Semaphore(0)
-    end = store.watch(lambda: told.release())
+    end = store.watch(told.release)
     other = SqliteStore(store.url)
     Scribe(other, "r").begin()
     assert told.acquire(timeout=30)

@@ -77,9 +77,7 @@ def test_every_pin_of_the_lock_is_exact_hashed_and_names_no_host() -> None:
         text = lock.read_text(encoding="utf-8")
         assert "://" not in text
         pins = re.split(r"\n(?=\S)", re.sub(r"^#.*\n", "", text, flags=re.MULTILINE).strip())
-        assert [
-            pin for pin in pins if not re.match(r"[a-z0-9._-]+==\S+.*--hash=sha256:", pin, re.DOTALL)
-        ] == []
+        assert [pin for pin in pins if not re.match(r"[a-z0-9._-]+==\S+.*--hash=sha256:", pin, re.DOTALL)] == []
 
 
 @pytest.mark.parametrize("extras", [(), ("data",)], ids=["core", "data"])
@@ -105,11 +103,7 @@ def test_every_entry_point_is_installed_and_loads(group: str, name: str, value: 
 
 
 def test_every_built_in_namespace_has_its_door() -> None:
-    here = {
-        path.stem
-        for path in (SOURCE / "actions").glob("*.py")
-        if "\nACTIONS" in path.read_text(encoding="utf-8")
-    }
+    here = {path.stem for path in (SOURCE / "actions").glob("*.py") if "\nACTIONS" in path.read_text(encoding="utf-8")}
     assert here == set(PROJECT["project"]["entry-points"]["ergon.actions"])
 
 
@@ -165,22 +159,19 @@ def test_only_the_doors_import_the_package_itself() -> None:
         f"{named(path)}:{node.lineno}"
         for path in rooms
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if imports_the_package(node)
+        if isinstance(node, ast.stmt) and imports_the_package(node)
     ]
     assert found == []
 
 
-def imports_the_package(node: ast.AST) -> bool:
+def imports_the_package(node: ast.stmt) -> bool:
     """Whether a statement imports `ergon` or a public name of it; its modules are no names of it."""
     if isinstance(node, ast.Import):
         return any(alias.name == "ergon" for alias in node.names)
     return (
         isinstance(node, ast.ImportFrom)
         and node.module == "ergon"
-        and any(
-            not (SOURCE / name.name).is_dir() and not (SOURCE / f"{name.name}.py").is_file()
-            for name in node.names
-        )
+        and any(not (SOURCE / name.name).is_dir() and not (SOURCE / f"{name.name}.py").is_file() for name in node.names)
     )
 
 

@@ -59,9 +59,7 @@ class CellRun:
         keeper.notebook_start()
         try:
             async with kernel.running(self.context.process_started) as manager:
-                client = _Client(
-                    keeper, km=manager, kernel_name=kernel.name, startup_timeout=self.start_timeout, timeout=None
-                )
+                client = _Client(keeper, km=manager, kernel_name=kernel.name)
                 client.context = self.context
                 await self._connect(client, kernel)
                 try:

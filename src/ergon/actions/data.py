@@ -179,7 +179,7 @@ def group(rows: Rows, by: Columns) -> list[Row]:
     """
     if "rows" in by:
         raise InputInvalid(action="data.group", field="by", reason="a column named 'rows' cannot be grouped by")
-    return [dict(zip(by, key, strict=True)) | {"rows": members} for key, members in group_rows(rows, by).items()]
+    return [dict(zip(by, key, strict=True)) | {"rows": members} for key, members in group_rows(rows, by)]
 
 
 def _aggregate_text(value: object) -> object:
@@ -247,8 +247,8 @@ def join(
         left: The left table.
         right: The right table.
         on: Columns that both have, or a mapping of the left table's columns to the right one's.
-        how: Which rows without a partner stay: none (`inner`), the `left` or `right` table's, or both
-        (`outer`). suffix: What is added to a right column's name that the left table has too.
+        how: Which rows without a partner stay: none (`inner`), the `left` or `right` table's, or both (`outer`).
+        suffix: What is added to a right column's name that the left table has too.
     """
     pairs = on if isinstance(on, dict) else {name: name for name in on}
     if not pairs:

@@ -153,7 +153,8 @@ def _request(
     elif data is not None:
         body = {"data": dict(data)}
     try:
-        return client.build_request(method, url, headers=headers, params=params, **body)
+        whole = httpx.URL(url).copy_merge_params(params or {})
+        return client.build_request(method, whole, headers=headers, **body)
     except (httpx.InvalidURL, ValueError, TypeError) as error:
         raise ActionFailed(f"The request cannot be made: {str(error).rstrip('.')}.") from None
 

@@ -60,9 +60,10 @@ async def run(
     Args:
         path: The notebook.
         parameters: Values for the notebook's parameters.
-        output: Where the executed notebook goes; by default into the step's folder beside the run's
-        artifacts. kernel: The kernel's name; by default the one that the notebook names. cwd: The folder
-        that the notebook runs in; by default its own. cell_timeout: The longest time that one cell may take.
+        output: Where the executed notebook goes; by default into the step's folder beside the run's artifacts.
+        kernel: The kernel's name; by default the one that the notebook names.
+        cwd: The folder that the notebook runs in; by default its own.
+        cell_timeout: The longest time that one cell may take.
         start_timeout: The longest time that the kernel may take to start.
     """
     source = ctx.path(path)

@@ -85,8 +85,8 @@ def _is_null(value: object) -> bool:
 # ---- grouping ----------------------------------------------------------------------------------------------
 
 
-def group_rows(rows: Sequence[Row], by: Sequence[str]) -> dict[tuple[object, ...], list[Row]]:
-    """Give the rows by the values of columns, in the order in which these first appear."""
+def group_rows(rows: Sequence[Row], by: Sequence[str]) -> list[tuple[tuple[object, ...], list[Row]]]:
+    """Give values of columns with the rows that have them, in the order in which they first appear."""
     _check_columns(rows, by)
     groups: dict[tuple[Hashable, ...], list[Row]] = {}
     values: dict[tuple[Hashable, ...], tuple[object, ...]] = {}
@@ -94,7 +94,7 @@ def group_rows(rows: Sequence[Row], by: Sequence[str]) -> dict[tuple[object, ...
         key = _key(row, by)
         values.setdefault(key, tuple(row.get(name) for name in by))
         groups.setdefault(key, []).append(row)
-    return {values[key]: members for key, members in groups.items()}
+    return [(values[key], members) for key, members in groups.items()]
 
 
 def _key(row: Row, names: Sequence[str]) -> tuple[Hashable, ...]:
@@ -129,11 +129,11 @@ def aggregate_rows(rows: Sequence[Row], by: Sequence[str], values: Mapping[str, 
     """Give one row per group with the columns of `by` and the aggregates; without `by` one row of all."""
     calls = {name: parse_aggregate(text) for name, text in values.items()}
     _check_columns(rows, [column for _, column in calls.values() if column != "*"])
-    groups = group_rows(rows, by) if by else {(): list(rows)}
+    groups = group_rows(rows, by) if by else [((), list(rows))]
     return [
         dict(zip(by, key, strict=True))
         | {name: _aggregate(members, kind, column) for name, (kind, column) in calls.items()}
-        for key, members in groups.items()
+        for key, members in groups
     ]
 
 

@@ -6,7 +6,6 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
@@ -88,7 +87,7 @@ class Board:
     def _line(self, row: Row, label: Text, now: float) -> Text:
         step = row.step
         if step is None:
-            return Text.assemble("  ", label)
+            return label
         look, watch = look_of(step), self._watch
         progress = watch.progress.get(step.path)
         mark = _spin(look.mark, step.status is _S.RUNNING, now)
@@ -169,8 +168,3 @@ def as_ansi(console: Console, lines: Sequence[Text]) -> list[str]:
             console.print(line, end="", no_wrap=True, overflow="crop", crop=False, soft_wrap=True)
         found.append(capture.get())
     return found
-
-
-def widest(lines: Sequence[Text]) -> int:
-    """Give the columns of the widest line."""
-    return max((cell_len(line.plain) for line in lines), default=0)

@@ -32,9 +32,7 @@ def read_lines(file: str) -> Sequence[str]:
         return ()
 
 
-def show_diagnostics(
-    diagnostics: Sequence[DiagnosticLike], *, stream: TextIO, sources: Sources = read_lines
-) -> None:
+def show_diagnostics(diagnostics: Sequence[DiagnosticLike], *, stream: TextIO, sources: Sources = read_lines) -> None:
     """Write diagnostics, each with the line that it is about."""
     lines: dict[str, Sequence[str]] = {}
     for found in diagnostics:
@@ -82,6 +80,4 @@ def _quoted(line: str, number: int, column: int, colour: str, stream: TextIO) ->
 
 def _width(text: str) -> int:
     """Give the columns that a text takes."""
-    return sum(
-        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text
-    )
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)

@@ -1,4 +1,4 @@
-"""`ergon doctor`: is everything here that runs need?"""
+"""`ergon doctor`: whether everything is here that runs need."""
 
 from __future__ import annotations
 

@@ -142,7 +142,7 @@ def _processes(app: App) -> Iterator[Finding]:
 def _kernels(app: App) -> Iterator[Finding]:
     from jupyter_client.kernelspec import KernelSpecManager
 
-    found = sorted(KernelSpecManager().find_kernel_specs())  # type: ignore[no-untyped-call]  # it has no types
+    found = sorted(KernelSpecManager().find_kernel_specs())
     if found:
         yield Finding("kernels", "ok", ", ".join(found))
     else:
@@ -179,7 +179,9 @@ def _variables(app: App) -> Iterator[Finding]:
     from ergon.app import unknown_variables
 
     for name in unknown_variables(os.environ):
-        yield Finding("variable", "warn", f"{name} looks like a setting", "See `ergon settings` for those that there are.")
+        yield Finding(
+            "variable", "warn", f"{name} looks like a setting", "See `ergon settings` for those that there are."
+        )
 
 
 def _existing(folder: Path) -> Path:

@@ -14,6 +14,7 @@ from pathlib import Path
 from ergon.cli import codes
 from ergon.cli.terminal import paint, terminal
 from ergon.errors import ErgonError, Invalid, WorkflowInvalid
+from ergon.model.diagnostics import Diagnostic
 
 
 def tell(error: BaseException) -> int:
@@ -46,11 +47,9 @@ def _say(sentence: str, hint: str = "") -> None:
 def _document(error: ErgonError, message: str) -> None:
     if not terminal.keeps_stdout:
         return
-    told: dict[str, object] = {
-        "error": {"type": type(error).__name__, "message": message, "hint": error.hint}
-    }
+    told: dict[str, object] = {"error": {"type": type(error).__name__, "message": message, "hint": error.hint}}
     if isinstance(error, WorkflowInvalid):
-        told |= {"ok": False, "diagnostics": [d.as_json() for d in error.diagnostics]}
+        told |= {"ok": False, "diagnostics": [d.as_json() for d in error.diagnostics if isinstance(d, Diagnostic)]}
     terminal.document(told)
 
 

@@ -61,7 +61,7 @@ steps:
 outputs:                                  # what the run hands out
   greeting: "{{{{ steps.greet.output }}}}"
   letters: "{{{{ steps.letters.output }}}}"
-  file: "{{{{ steps.save.output }}}}"
+  file: "{{{{ steps.save.output.path }}}}"
 """
 
 

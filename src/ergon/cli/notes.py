@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Final
 
 from ergon.cli.rows import done_of
-from ergon.cli.words import brief, clean, seconds
-from ergon.model.outputs import output_text
+from ergon.cli.words import brief, clean, plural, seconds, shown_path
+from ergon.model.outputs import failed_items, output_text
 from ergon.model.records import ErrorRecord
 from ergon.model.states import RunState, StepState, StepStatus
 from ergon.model.values import to_json
@@ -32,12 +33,18 @@ def note_of(
         return _waiting(step, now)
     if status is StepStatus.RUNNING:
         told = (_attempts(step), _iteration(step), progress[1] if progress else "", said)
-        return " · ".join(dict.fromkeys(part for part in told if part))
+        return " · ".join(dict.fromkeys(part for part in told if part)) or name_of(step)
     if status in (StepStatus.SKIPPED, StepStatus.CANCELLED):
         return clean(step.reason)
     if status is StepStatus.SUCCEEDED:
-        return _result(state, step)
-    return ""
+        return _result(state, step) or name_of(step)
+    return name_of(step)
+
+
+def name_of(step: StepState) -> str:
+    """Give what the file calls a step, where that is the same for all its instances."""
+    name = step.node.step.name
+    return "" if "{{" in name or "{%" in name else clean(name)
 
 
 def _attempts(step: StepState) -> str:
@@ -76,13 +83,19 @@ def _result(state: RunState, step: StepState) -> str:
         return f"went on in spite of {error_text(step.error)}"
     found = done_of(step)
     if step.node.kind == "for_each" and found is not None:
-        return f"{found[1]} items"
+        failed = len(failed_items(step))
+        return f"{plural(found[1], 'item')}" + (f", {failed} failed" if failed else "")
     if step.node.bodies:
         return ""
     text = output_text(state, step)
     if text is None or len(text) > _SHORT_OUTPUT or text in ("null", "{}", "[]", '""'):
         return f"after {step.attempt} attempts" if step.attempt - step.spent_before > 1 else ""
-    return brief(to_json(text), 60)
+    value = to_json(text)
+    if value is None:
+        return ""
+    if isinstance(value, dict) and isinstance(value.get("path"), str):
+        return shown_path(Path(value["path"]))
+    return brief(value, 60)
 
 
 def item_label(step: StepState) -> str:

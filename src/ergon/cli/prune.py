@@ -23,7 +23,13 @@ def _age(text: str) -> float:
 def prune(
     older: Annotated[
         float | None,
-        typer.Option("--older", metavar="AGE", parser=_age, help="Only runs that ended longer ago, such as 90d.", show_default=False),
+        typer.Option(
+            "--older",
+            metavar="AGE",
+            parser=_age,
+            help="Only runs that ended longer ago, such as 90d.",
+            show_default=False,
+        ),
     ] = None,
     keep: Annotated[
         int | None,

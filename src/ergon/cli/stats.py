@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 
 
 def stats(
-    workflow: Annotated[
-        str, typer.Argument(metavar="WORKFLOW", help="The name of a workflow.", show_default=False)
-    ],
+    workflow: Annotated[str, typer.Argument(metavar="WORKFLOW", help="The name of a workflow.", show_default=False)],
     json: JsonOption = False,
 ) -> None:
     """Tell how the runs of a workflow went: how often, how long, how well. Pruned runs count.
@@ -33,9 +31,7 @@ def stats(
     with workspace() as app:
         found = app.store.statistics(workflow)
         if not found.executions and not app.store.runs(workflow=workflow, limit=1):
-            raise NotPossible(
-                what=f"tell about '{workflow}'", reason="no run of it is known here", hint=_known(app)
-            )
+            raise NotPossible(what=f"tell about '{workflow}'", reason="no run of it is known here", hint=_known(app))
     if json:
         document = asdict(found) | {"last_at": timestamp(found.last_at), "success_rate": found.success_rate}
         terminal.document(document)

@@ -46,9 +46,7 @@ def cancel(run: RunArgument) -> None:
 def signal(
     run: RunArgument,
     name: Annotated[str, typer.Argument(metavar="NAME", help="The signal's name.", show_default=False)],
-    data: Annotated[
-        str, typer.Option("--data", metavar="JSON", help="What comes with it, as JSON.")
-    ] = "null",
+    data: Annotated[str, typer.Option("--data", metavar="JSON", help="What comes with it, as JSON.")] = "null",
 ) -> None:
     """Send a signal to a run; a step that waits for it goes on with the data as its output.
 
@@ -67,10 +65,14 @@ def signal(
 
 def answer(
     run: RunArgument,
-    step: Annotated[str, typer.Argument(metavar="STEP", help="The path of a step that waits for a person.", show_default=False)],
+    step: Annotated[
+        str, typer.Argument(metavar="STEP", help="The path of a step that waits for a person.", show_default=False)
+    ],
     answer: Annotated[
         str,
-        typer.Argument(metavar="retry|fail|VALUE", help="Run it again, let it fail, or its output as JSON.", show_default=False),
+        typer.Argument(
+            metavar="retry|fail|VALUE", help="Run it again, let it fail, or its output as JSON.", show_default=False
+        ),
     ],
 ) -> None:
     """Answer a step that waits for a person: run it again, let it fail, or give its output.

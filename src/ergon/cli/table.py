@@ -30,9 +30,7 @@ def show_table(
         terminal.say("  ".join(cells).rstrip())
 
 
-def _show_rich(
-    headings: Sequence[str], rows: Sequence[Sequence[Cell]], title: str, fold: Sequence[str]
-) -> None:
+def _show_rich(headings: Sequence[str], rows: Sequence[Sequence[Cell]], title: str, fold: Sequence[str]) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text

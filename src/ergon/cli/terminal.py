@@ -10,8 +10,6 @@ import os
 import sys
 from typing import TYPE_CHECKING, Final, TextIO
 
-from ergon.model.report import strict_json
-
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -43,6 +41,8 @@ class Terminal:
 
     def document(self, document: object) -> None:
         """Write the one JSON document, to what was stdout when the process began."""
+        from ergon.model.report import strict_json
+
         data = (strict_json(document) + "\n").encode("utf-8", "backslashreplace")
         if self._kept < 0:
             sys.stdout.flush()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ergon.cli.words import clean
@@ -27,7 +27,7 @@ class Watch:
         self._queue: deque[Event | Signal] = deque()
         self._end = app.watch(run, self._queue.append)
         self.state: RunState = app.state(run)
-        self._news = [event for event in app.events(run, after=after) if event.seq <= self.state.seq]
+        self._old = [event for event in app.events(run, after=after) if event.seq <= self.state.seq]
         self.progress: dict[str, tuple[float | None, str]] = {}
         """How far each action says it is."""
         self.said: dict[str, str] = {}
@@ -37,12 +37,16 @@ class Watch:
         }
         self.warnings: list[tuple[str, str]] = []
         """Steps and what they were warned of."""
-        self._note_warnings(self._news)
+        for event in self._old:
+            self._note_warning(event)
 
-    def update(self) -> Sequence[Event]:
-        """Take in what has happened; gives the new facts."""
-        news, self._news = self._news, []
-        fresh: list[Event] = []
+    def news(self) -> Iterator[Event]:
+        """Take in what has happened; gives each new fact when the state is as it was just after it.
+
+        What lies before the watch began is told of with the state that the watch began with.
+        """
+        old, self._old = self._old, []
+        yield from old
         while self._queue:
             what = self._queue.popleft()
             if not isinstance(what, Event):
@@ -50,15 +54,19 @@ class Watch:
             elif what.seq > self.state.seq:
                 apply(self.state, what)
                 self._note(what)
-                fresh.append(what)
-        self._note_warnings(fresh)
-        return [*news, *fresh]
+                yield what
+
+    def update(self) -> None:
+        """Take in what has happened."""
+        for _ in self.news():
+            pass
 
     def close(self) -> None:
         """Watch no longer."""
         self._end()
 
     def _note(self, event: Event) -> None:
+        self._note_warning(event)
         step = self.state.steps.get(event.step)
         if step is not None and step.status in _ACTIVE:
             self.active[event.step] = step
@@ -68,10 +76,9 @@ class Watch:
         if event.type in (e.RUN_REOPENED, e.RUN_EDITED):
             self.active = {path: s for path, s in self.state.steps.items() if s.status in _ACTIVE}
 
-    def _note_warnings(self, events: Sequence[Event]) -> None:
-        for event in events:
-            if event.type == e.STEP_WARNED:
-                self.warnings.append((event.step, str(event.data.get("message", ""))))
+    def _note_warning(self, event: Event) -> None:
+        if event.type == e.STEP_WARNED:
+            self.warnings.append((event.step, str(event.data.get("message", ""))))
 
     def _signal(self, signal: Signal) -> None:
         data = signal.data

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
+from pathlib import Path
 from typing import Final
 
 _ESCAPES: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|.)?")
@@ -55,8 +57,8 @@ def plural(count: int, noun: str) -> str:
 def brief(value: object, limit: int = 100) -> str:
     """Give a JSON value on one line, cut at `limit` characters."""
     if isinstance(value, dict) and "$artifact" in value:
-        found = value.get("name") or f"{str(value['$artifact'])[:12]}…"
-        return f"<{value.get('type')} {found}, {size(int(value.get('size', 0)))}>"
+        name = f"{value['name']}, " if value.get("name") else ""
+        return f"<{name}{value.get('type')}, {size(int(value.get('size', 0)))}>"
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     flat = " ".join(clean(text[: 8 * limit]).split())
     return flat if len(flat) <= limit else flat[: limit - 1] + "…"
@@ -65,3 +67,12 @@ def brief(value: object, limit: int = 100) -> str:
 def clean(text: str) -> str:
     """Give a text without what would steer a terminal."""
     return "".join(c if c.isprintable() or c == "\t" else " " for c in _ESCAPES.sub("", text))
+
+
+def shown_path(path: Path) -> str:
+    """Give a path as short as it can be typed here."""
+    try:
+        relative = os.path.relpath(path)
+    except ValueError:  # another drive
+        return str(path)
+    return relative if len(relative) <= len(str(path)) else str(path)

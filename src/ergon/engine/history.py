@@ -80,7 +80,7 @@ class History:
 
     def files(self, state: RunState) -> list[Path]:
         """Give the files that a run wrote, as far as its steps name them."""
-        return written_files(state, self._workspace)
+        return written_files(state, self._workspace, self._values.stored_text)
 
     def log(self, run: str) -> LogReader:
         """Give what reads the run's log, and what is added to it."""

@@ -6,11 +6,11 @@ import contextlib
 import os
 import signal
 
-import psutil
-
 
 def process_start_time(pid: int) -> float | None:
     """Give when a process started (seconds since 1970 UTC), or None if it has ended."""
+    import psutil  # noqa: PLC0415  # it takes 30 ms, which only steps with child processes pay
+
     try:
         return float(psutil.Process(pid).create_time())
     except psutil.NoSuchProcess:
@@ -22,6 +22,8 @@ def end_survivor(pid: int, started: float) -> bool:
 
     A pid is used again by the system, so only one whose start time is the journaled one is ended.
     """
+    import psutil  # noqa: PLC0415  # as above
+
     now = process_start_time(pid)
     if now is None or abs(now - started) > 1.0:
         return False

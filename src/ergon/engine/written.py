@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
 from ergon.engine.workspace import Workspace
+from ergon.errors import ArtifactDamaged
 from ergon.model.report import instances
 from ergon.model.states import RunState, StepState
 
@@ -18,16 +19,17 @@ _TICK: Final = 0.05
 """Seconds by which a file system's clock may lag behind."""
 
 
-def written_files(state: RunState, workspace: Workspace) -> list[Path]:
+def written_files(state: RunState, workspace: Workspace, whole: Callable[[str], str]) -> list[Path]:
     """Give the files that steps name in their inputs or outputs and that were written since the run began.
 
-    What lies in the run's own folder of outputs comes last. Files are told once, in the order of the steps.
+    `whole` gives the stored form of what was too large to be inline. What lies in the run's own folder of outputs
+    comes last. Files are told once, in the order of the steps.
     """
     if state.started_at is None:
         return []
     since = state.started_at - _TICK
     found: dict[Path, None] = {}
-    for number, (step, text) in enumerate(_texts(state)):
+    for number, (step, text) in enumerate(_texts(state, whole)):
         if number >= _MOST_TEXTS:
             break
         path = Path(step.body.frame.folder or workspace.root) / text
@@ -39,14 +41,19 @@ def written_files(state: RunState, workspace: Workspace) -> list[Path]:
     return list(found)
 
 
-def _texts(state: RunState) -> Iterator[tuple[StepState, str]]:
+def _texts(state: RunState, whole: Callable[[str], str]) -> Iterator[tuple[StepState, str]]:
     """Give the texts in inputs and outputs that may be the path of a file."""
     for step in instances(state):
         if step.node.kind != "action" or step.started_at is None:
             continue
         for stored in (step.output, step.inputs):
-            if stored is not None:
-                yield from ((step, text) for text in _leaves(json.loads(stored)) if _like_a_path(text))
+            if stored is None:
+                continue
+            try:
+                texts = _leaves(json.loads(whole(stored)))
+            except ArtifactDamaged:
+                continue
+            yield from ((step, text) for text in texts if _like_a_path(text))
 
 
 def _leaves(value: object) -> Iterator[str]:

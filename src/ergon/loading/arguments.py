@@ -3,12 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from pathlib import Path
 
 from ergon.errors import ParameterInvalid
+from ergon.loading.codes import CODES
+from ergon.loading.composer import Composed, compose
+from ergon.loading.faults import Stopped
+from ergon.loading.nodes import plain
 from ergon.loading.suggestions import closest
+from ergon.loading.text import decode, read_bytes
 from ergon.loading.values import Unfit, fit, from_text
 from ergon.model.parameters import Parameter
 from ergon.model.workflow import Workflow
+
+
+def read_parameters(file: Path) -> dict[str, object]:
+    """Read a file that maps parameters to values, in YAML or JSON; raises ParameterInvalid."""
+    try:
+        composed = compose(decode(read_bytes(file)))
+        fault = composed.faults[0] if composed.faults else None
+    except Stopped as stopped:
+        composed, fault = Composed(None, ()), stopped.fault
+    if fault is not None:
+        reason = CODES[fault.code].sentence.format_map(fault.facts).rstrip(".")
+        place = f"{file}:{fault.line + 1}:{fault.column + 1}"
+        raise ParameterInvalid(name="--params", reason=f"{place}: {reason[:1].lower()}{reason[1:]}", hint=fault.hint)
+    found = None if composed.root is None else plain(composed.root)
+    if not isinstance(found, dict):
+        raise ParameterInvalid(name="--params", reason=f"{file} is not a mapping of names to values")
+    return found
 
 
 def parameters_from(

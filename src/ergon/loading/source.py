@@ -7,6 +7,7 @@ The module is looked for where it would be imported from: on the import path, an
 from __future__ import annotations
 
 import ast
+import importlib
 import importlib.util
 import re
 import sys
@@ -52,6 +53,7 @@ class SourceReader:
         """Look on the import path, and last in the workflow's folder."""
         self._folder = folder
         self._modules: dict[str, ast.Module | None] = {}
+        self._is_fresh = False
 
     def signature(self, name: str) -> Signature | None:
         """Give a function's inputs; None where it is there, but not as text. Raises NotFound."""
@@ -93,13 +95,16 @@ class SourceReader:
 
     def _file(self, module: str) -> Path | None:
         """Find a module's source file; None for built-in and compiled ones. Raises NotFound."""
+        if not self._is_fresh:
+            importlib.invalidate_caches()  # a file may be newer than what is known of its folder
+            self._is_fresh = True
         first, *rest = module.split(".")
         spec = _top(first, self._folder)
         if spec is None:
             raise NotFound(f"there is no module '{first}'")
         name = first
         for part in rest:
-            places = _places(spec)
+            places = list(spec.submodule_search_locations or ())
             if not places:
                 raise NotFound(f"'{name}' is a module, not a package, so it has no '{part}'")
             name = f"{name}.{part}"
@@ -121,13 +126,6 @@ def _top(name: str, folder: Path | None) -> ModuleSpec | None:
     if spec is None and folder is not None:
         spec = PathFinder.find_spec(name, [str(folder)])
     return spec
-
-
-def _places(spec: ModuleSpec) -> list[str]:
-    try:
-        return list(spec.submodule_search_locations or ())
-    except (KeyError, AttributeError):  # a namespace package whose parent is not imported
-        return []
 
 
 def _inner(name: str, part: str, places: list[str]) -> ModuleSpec | None:

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-
 from ergon.app import App, Options, Source
 from ergon.engine.selection import Selection
 from ergon.model.drawing import svg
@@ -86,6 +84,8 @@ class Workflow:
 
     def to_yaml(self) -> str:
         """Give the definition as the text of a workflow file."""
+        import yaml  # noqa: PLC0415  # it takes 30 ms, which only who writes YAML pays
+
         return yaml.safe_dump(self.definition.document(), sort_keys=False, allow_unicode=True, width=110)
 
     def to_dict(self) -> dict[str, Any]:

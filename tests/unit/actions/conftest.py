@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ergon.actions import modules
-from ergon.actions.action import registry
+from ergon.actions.action import Action, registry
 from ergon.actions.catalog import ActionCatalog
 from ergon.testing.context import FakeContext
 
@@ -35,6 +35,21 @@ def run(context: FakeContext) -> Callable[..., Any]:
         return asyncio.run(wait(result)) if isinstance(result, Awaitable) else result
 
     return call
+
+
+@pytest.fixture
+def start(context: FakeContext) -> Callable[..., asyncio.Task[Any]]:
+    """Give what starts an async action by its name, in the running loop."""
+
+    async def call(made: Action, inputs: dict[str, object]) -> Any:
+        awaitable: Any = made.call(context, inputs)
+        return await awaitable
+
+    def begin(name: str, /, **inputs: object) -> asyncio.Task[Any]:
+        made = ActionCatalog().find(name)
+        return asyncio.get_running_loop().create_task(call(made, made.bind(inputs)))
+
+    return begin
 
 
 @pytest.fixture

@@ -140,7 +140,7 @@ def test_nothing_outside_the_workspace_is_read_or_written(path: str, tmp_path: P
     (inside / "link").symlink_to(tmp_path / "secret.txt")
     (inside / "linked").symlink_to(tmp_path)
     context = FakeContext(inside)
-    for name, inputs in [
+    calls: list[tuple[str, dict[str, object]]] = [
         ("file.read", {"path": path}),
         ("file.write", {"path": path, "content": "x"}),
         ("file.append", {"path": path, "content": "x"}),
@@ -150,7 +150,8 @@ def test_nothing_outside_the_workspace_is_read_or_written(path: str, tmp_path: P
         ("file.copy", {"source": "sub", "target": path, "recursive": True}),
         ("file.convert", {"source": path, "target": "a.md"}),
         ("file.convert", {"source": "a.md", "target": path}),
-    ]:
+    ]
+    for name, inputs in calls:
         made = ActionCatalog().find(name)
         with pytest.raises(PathRefused):
             made.call(context, made.bind(inputs))

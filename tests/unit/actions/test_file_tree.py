@@ -16,13 +16,13 @@ from ergon.testing.context import FakeContext
 Run = Callable[..., Any]
 
 
-def attempt(tmp_path: Path, name: str, journal: dict[str, object] | None = None, **inputs: object) -> Any:
+def attempt(tmp_path: Path, name: str, journal: dict[str, object] | None = None, **inputs: Any) -> Any:
     """Call an action as a step of its own, or as a further attempt of the one that shares the journal."""
     made = ActionCatalog().find(name)
     return made.call(FakeContext(tmp_path, journal=journal), made.bind(inputs))
 
 
-def failure(tmp_path: Path, name: str, **inputs: object) -> str:
+def failure(tmp_path: Path, name: str, **inputs: Any) -> str:
     with pytest.raises(ActionFailed) as caught:
         attempt(tmp_path, name, **inputs)
     return str(caught.value)
@@ -190,7 +190,7 @@ def test_what_the_run_lives_in_is_never_deleted(tree: Path, path: str) -> None:
 # ---- list, exists --------------------------------------------------------------------------------------------
 
 
-def names(tree: Path, **inputs: object) -> list[str]:
+def names(tree: Path, **inputs: Any) -> list[str]:
     return [str(Path(each["path"]).relative_to(tree)) for each in attempt(tree, "file.list", **inputs)]
 
 

@@ -106,7 +106,7 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.answer(404, b"No such\n  page. " * 100)
 
-    do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = do_GET
+    do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = do_GET  # noqa: N815  # as the base class calls them
 
 
 @pytest.fixture
@@ -153,7 +153,7 @@ def test_json_is_read_and_parameters_and_headers_are_sent(ask: Run, server: Serv
     output = ask(f"{server.url}/echo?a=1", params={"b": "x y", "c": [1, 2]}, headers={"X-Mine": "yes"})
     assert output["status"] == 200
     assert output["headers"]["content-type"] == "application/json; charset=utf-8"
-    assert output["json"]["path"] == "/echo?a=1&b=x+y&c=1&c=2" or output["json"]["path"] == "/echo?a=1&b=x%20y&c=1&c=2"
+    assert output["json"]["path"] == "/echo?a=1&b=x+y&c=1&c=2"
     assert output["json"]["headers"]["x-mine"] == "yes"
     assert "body" not in output
 
@@ -246,12 +246,9 @@ def test_a_server_that_does_not_answer_is_a_timeout(ask: Run, server: Server) ->
         ask(f"{server.url}/held?secret=1", timeout=0.1, retries=0)
 
 
-def test_cancelling_ends_the_request(context: FakeContext, server: Server) -> None:
-    made = ActionCatalog().find("http.request")
-
+def test_cancelling_ends_the_request(start: Run, server: Server) -> None:
     async def scenario() -> None:
-        inputs = made.bind({"url": f"{server.url}/held"})
-        task = asyncio.ensure_future(made.call(context, inputs))  # type: ignore[arg-type]
+        task = start("http.request", url=f"{server.url}/held")
         async with asyncio.timeout(20):
             while not server.asked:  # noqa: ASYNC110  # another thread does it
                 await asyncio.sleep(0.005)

@@ -77,9 +77,9 @@ def test_a_query_needs_no_table(query: Run) -> None:
 
 def test_values_come_as_pythons_own(query: Run) -> None:
     sql = """SELECT 1.5 AS dec, sum(1) AS total, DATE '2024-01-31' AS day, [1.5, 2] AS list, {'a': 1.5} AS struct,
-        'x'::BLOB AS blob, uuid() IS NOT NULL AS has, INTERVAL 2 DAY AS days, INTERVAL 1 MONTH AS month, NULL AS nothing,
-        TIMESTAMP_NS '2024-01-31 00:00:00.123456789' AS fine, 'nan'::DOUBLE AS nan, 170141183460469231731687303715884105727
-        AS huge, TIMESTAMPTZ '2024-01-31 12:00:00+00' AS moment"""
+        'x'::BLOB AS blob, uuid() IS NOT NULL AS has, INTERVAL 2 DAY AS days, INTERVAL 1 MONTH AS month,
+        NULL AS nothing, TIMESTAMP_NS '2024-01-31 00:00:00.123456789' AS fine, 'nan'::DOUBLE AS nan,
+        170141183460469231731687303715884105727 AS huge, TIMESTAMPTZ '2024-01-31 12:00:00+00' AS moment"""
     (row,) = query(sql)
     assert (row.pop("nan")) != 0
     assert row.pop("moment").timestamp() == 1706702400

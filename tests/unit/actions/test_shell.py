@@ -177,13 +177,12 @@ def test_what_is_not_json_is_told(run: Run) -> None:
 # ---- streams -------------------------------------------------------------------------------------------------
 
 
-def test_both_streams_go_to_the_log_as_they_come(context: FakeContext, tmp_path: Path) -> None:
-    made = ActionCatalog().find("shell.run")
+def test_both_streams_go_to_the_log_as_they_come(start: Run, context: FakeContext, tmp_path: Path) -> None:
     program = "printf 'bl\\303'; sleep 0.01; printf '\\245\\n'; echo err >&2; "
     program += "while [ ! -e go ]; do sleep 0.01; done; echo end"
 
     async def scenario() -> Any:
-        task = asyncio.ensure_future(made.call(context, made.bind({"command": program, "shell": True})))  # type: ignore[arg-type]
+        task = start("shell.run", command=program, shell=True)
         async with asyncio.timeout(20):
             while context.written != {"stdout": "blå\n", "stderr": "err\n"}:  # noqa: ASYNC110  # another process does it
                 await asyncio.sleep(0.005)

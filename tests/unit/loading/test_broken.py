@@ -95,21 +95,18 @@ def test_more_faults_than_can_be_shown() -> None:
 
 SLOW = {
     "steps": "steps:\n" + "".join(f"  - {{id: s{n}, uses: core.noop}}\n" for n in range(30_000)),
-    "unknown steps": "steps:\n"
-    + "".join(f"  - {{id: s{n}, uses: core.noop, needs: [t{n}]}}\n" for n in range(8_000)),
+    "unknown steps": "steps:\n" + "".join(f"  - {{id: s{n}, uses: core.noop, needs: [t{n}]}}\n" for n in range(8_000)),
     "a circle": "steps:\n"
     + "".join(f"  - {{id: s{n}, uses: core.noop, needs: [s{(n + 1) % 8_000}]}}\n" for n in range(8_000)),
     "every edge": "steps:\n"
     + "".join(
         f"  - {{id: s{n}, uses: core.noop, needs: [{', '.join(f's{m}' for m in range(n))}]}}\n" for n in range(300)
     ),
-    "conditions": "steps:\n"
-    + "".join(f"  - {{id: s{n}, uses: core.noop, when: a b {n}}}\n" for n in range(5_000)),
+    "conditions": "steps:\n" + "".join(f"  - {{id: s{n}, uses: core.noop, when: a b {n}}}\n" for n in range(5_000)),
     "one long template": 'steps:\n  - {id: s, uses: core.noop, with: {value: "' + "{{ a + b }}" * 8_000 + '"}}\n',
     "long templates": "steps:\n"
     + "".join(
-        f'  - {{id: s{n}, uses: core.noop, with: {{value: "{n}{"{{ run.id + 1 }}" * 5_000}"}}}}\n'
-        for n in range(30)
+        f'  - {{id: s{n}, uses: core.noop, with: {{value: "{n}{"{{ run.id + 1 }}" * 5_000}"}}}}\n' for n in range(30)
     ),
     "patterns": "parameters:\n"
     + "".join(f"  - {{name: p{n}, pattern: '((a{{1,30}}){{1,30}})+b', default: {'a' * 60}}}\n" for n in range(900)),

@@ -78,7 +78,9 @@ def test_words_of_yaml_1_1_are_texts_s1() -> None:
 
 def test_needs_may_say_on_s1() -> None:
     """S1: an old reader takes the key `on` for True."""
-    loaded = load("steps:\n  - {id: a, uses: core.noop}\n  - {id: b, uses: core.noop, needs: [{step: a, on: failure}]}\n")
+    loaded = load(
+        "steps:\n  - {id: a, uses: core.noop}\n  - {id: b, uses: core.noop, needs: [{step: a, on: failure}]}\n"
+    )
     assert loaded.ok
     assert loaded.workflow is not None
     assert loaded.workflow.steps[1].needs[0].on == "failure"

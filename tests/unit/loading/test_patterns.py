@@ -38,6 +38,7 @@ PATTERNS = st.recursive(ATOMS, joined, max_leaves=6)
 @given(source=PATTERNS, text=st.text("abcABé1 \n_", max_size=8))
 def test_it_agrees_with_python(source: str, text: str) -> None:
     assume(source.count("?P<n>") < 2)
+    assume(text or r"\B" not in source)  # Python changed its mind on that in 3.14
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         wanted = re.fullmatch(source, text) is not None

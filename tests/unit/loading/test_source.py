@@ -10,7 +10,7 @@ import pytest
 from ergon.loading.loader import load_text
 from ergon.loading.source import NotFound, Signature, SourceReader
 
-MODULE = '''
+MODULE = """
 raise RuntimeError("it was imported")
 import os as operating, json
 from math import sqrt as root
@@ -36,7 +36,7 @@ try:
 except ImportError:
     def fast(x): ...
 lambda_ = lambda x: x
-'''
+"""
 
 
 @pytest.fixture

@@ -106,9 +106,7 @@ def test_the_latest_years_come_oldest_first() -> None:
 
 
 def test_the_days_of_a_year_are_columns_of_equal_length() -> None:
-    readings = weather.clean(
-        [row(date="2012/12/31"), row(date="2013/01/01", high="7"), row(date="2013/01/02")]
-    )
+    readings = weather.clean([row(date="2012/12/31"), row(date="2013/01/01", high="7"), row(date="2013/01/02")])
     assert weather.days_of(readings, 2013) == {
         "date": ["2013-01-01", "2013-01-02"],
         "high": [7.0, 12.8],

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import weather_report
 from weather_report import Analysis, Month, Verdict
 
-SVG = '<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"><title>ü</title></svg>'
+SVG = '<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"><title>ü</title></svg>'.encode()
 NASTY = """<script>alert(1)</script>"'&{{ 7 * 7 }}"""
 MILD = Verdict(hot=False, headline="No day was hot.", days=[])
 
@@ -71,13 +71,13 @@ def test_charts_are_images_in_which_nothing_can_run() -> None:
     (source,) = [value for name, value in page.attributes if name == "src" and value]
     kind, data = source.split(",")
     assert kind == "data:image/svg+xml;base64"
-    assert base64.b64decode(data).decode() == SVG
+    assert base64.b64decode(data) == SVG
     assert "svg" not in page.tags
 
 
 def test_what_comes_in_is_text_and_never_markup() -> None:
     verdict = Verdict(hot=True, headline=NASTY, days=[{"date": NASTY, "high": 1.0}])
-    page = Page(weather_report.page(NASTY, NASTY, verdict, [{**analysis(), "chart": NASTY}], []))
+    page = Page(weather_report.page(NASTY, NASTY, verdict, [{**analysis(), "chart": NASTY.encode()}], []))
     assert "script" not in page.tags
     assert not [name for name, _ in page.attributes if name.startswith("on")]
     assert page.text.count(NASTY) == 5, "title, heading, headline, day and source, each as it was given"

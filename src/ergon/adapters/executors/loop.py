@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Coroutine
-from contextvars import Token
 from functools import partial
 from types import CoroutineType
 from typing import Final
@@ -14,7 +13,7 @@ from ergon.adapters.executors.invocation import tell_to_stop
 from ergon.adapters.executors.lingering import PATIENCE, Lingering
 from ergon.adapters.executors.streams import current_context
 from ergon.errors import Timeout
-from ergon.ports import Call, Context
+from ergon.ports import Call
 
 _HINT: Final = "The action was cancelled; `run_on: process` runs one that does not let itself be cancelled."
 
@@ -93,17 +92,13 @@ async def _run(call: Call) -> object:
             raise
         raise as_failure(error) from error
     finally:
-        _reset(token)
+        try:  # noqa: SIM105  # contextlib.suppress would cost as much as all the rest
+            current_context.reset(token)
+        except ValueError:  # the coroutine is closed from outside its task
+            pass
     if _is_cancelled():  # the action swallowed it
         raise asyncio.CancelledError
     return result
-
-
-def _reset(token: Token[Context | None]) -> None:
-    try:
-        current_context.reset(token)
-    except ValueError:  # the coroutine is closed from outside its task
-        return
 
 
 def _is_cancelled() -> bool:

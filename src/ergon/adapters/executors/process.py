@@ -81,7 +81,14 @@ class ProcessExecutor(Handoff):
         self._place_next()
 
     def _place_next(self) -> None:
-        while self._waiting and self._place(self._waiting[0]):
+        while self._waiting:
+            attempt = self._waiting[0]
+            try:
+                if not self._place(attempt):
+                    return
+            except RuntimeError as error:  # the system gives no thread, and nobody ends who could call again
+                self._active.discard(attempt)
+                attempt.future.set_exception(error)
             self._waiting.popleft()
 
     def _place(self, attempt: Attempt) -> bool:
@@ -92,7 +99,12 @@ class ProcessExecutor(Handoff):
                 return False
             self._retire(next(iter(self._resting)))
         if driver is None:
-            driver = self._new()
+            try:
+                driver = self._new()
+            except RuntimeError:
+                if not self._busy:
+                    raise
+                return False
         self._busy[attempt] = driver
         driver.give(attempt)
         return True

@@ -65,6 +65,8 @@ class ThreadExecutor(Handoff):
     def _submit(self, attempt: Attempt) -> None:
         if not self._threads:
             self._grow(1)
+            if not self._threads:
+                raise RuntimeError("the system gives no more threads")
         self._pending += 1
         self._jobs.put((attempt, contextvars.copy_context()))
         if self._pending > self._threads:
@@ -76,6 +78,8 @@ class ThreadExecutor(Handoff):
             self._threads -= 1
             if self._pending > self._threads and not self._closed:
                 self._grow(1)
+                if not self._threads and self._review is None:
+                    self._look_again()
 
     def _ended(self, attempt: Attempt) -> None:
         if attempt.state == "finished":
@@ -110,8 +114,6 @@ class ThreadExecutor(Handoff):
             try:
                 thread.start()
             except RuntimeError:  # the system gives no more: those that there are do the work
-                if not self._threads:
-                    raise
                 return
             self._threads += 1
 

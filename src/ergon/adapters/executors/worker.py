@@ -52,6 +52,8 @@ class Worker:
         self._inbox = Inbox()
         self._jobs: SimpleQueue[Work | None] = SimpleQueue()
         self._context: ProxyContext | None = None
+        self._handlers: dict[bytes, ActionHandler] = {}
+        """Actions by their pickled form: a run calls few of them, many times."""
         self._is_stopped = False
         self._pid = os.getpid()
         self._c = ctypes.CDLL(None)
@@ -65,6 +67,7 @@ class Worker:
         self.send(Ready())
         while not self._is_stopped and (work := self._jobs.get()) is not None:
             self._do(work)
+            del work  # nothing of it is kept while the next one is waited for
 
     def send(self, message: Message) -> None:
         """Send a message to the owner."""
@@ -85,7 +88,9 @@ class Worker:
             self.send(Done(result, self._is_clean(result)))
 
     def _output(self, work: Work, context: ProxyContext) -> object:
-        handler = _loaded_handler(work)
+        handler = self._handlers.get(work.handler)
+        if handler is None:
+            handler = self._handlers[work.handler] = _loaded_handler(work)
         inputs = {name: _loaded_input(work.name, name, data) for name, data in work.inputs.items()}
         return invoke(handler, context, inputs)
 

@@ -36,6 +36,8 @@ _NETWORK: Final = frozenset(
 """File systems on which processes of several hosts may meet, who do not share the memory that WAL needs."""
 _ESCAPES: Final = str.maketrans({"%": "%25", "?": "%3f", "#": "%23"})
 _STATEMENTS: Final = 256
+_SMALLEST: Final = 512
+"""Bytes of the smallest database that has a page."""
 
 
 def connect(path: Path, *, mode: Mode, patience: float, vfs: str = "") -> sqlite3.Connection:
@@ -82,6 +84,8 @@ def version_of(db: sqlite3.Connection, path: Path, schema: Schema) -> int:
     (application,) = db.execute("PRAGMA application_id").fetchone()
     (version,) = db.execute("PRAGMA user_version").fetchone()
     (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if not tables and 0 < path.stat().st_size < _SMALLEST:  # SQLite takes such a file for an empty database
+        raise StoreDamaged(path=str(path), reason="is not a database", hint="Move it away, or name another file.")
     if application != APPLICATION_ID and (tables or version or application):
         hint = "Name another file for the runs."
         raise StoreDamaged(path=str(path), reason="is a database of another program", hint=hint)

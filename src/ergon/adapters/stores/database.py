@@ -21,7 +21,9 @@ from ergon.adapters.stores.schema import Schema
 class Database:
     """The file of one store."""
 
-    def __init__(self, path: Path, *, schema: Schema, patience: float, vfs: str, any_owner: Callable[[], str]) -> None:
+    def __init__(
+        self, path: Path, *, schema: Schema, patience: float, vfs: str, any_owner: Callable[[sqlite3.Connection], str]
+    ) -> None:
         self.path = path
         self._schema = schema
         self._patience = patience

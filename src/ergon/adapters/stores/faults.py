@@ -39,6 +39,23 @@ OUTLASTING: Final = (StoreBusy, StoreReadOnly, StoreDamaged)
 """Faults that the next change would meet as well."""
 
 
+_BROKEN: Final = frozenset(
+    {
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_MISUSE,
+    }
+)
+
+
+def is_broken(error: BaseException) -> bool:
+    """Say whether a connection should not be used again after an error."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _BROKEN
+
+
 def translate(error: BaseException, path: Path) -> ErgonError:
     """Give the error that says what went wrong with the store at `path`."""
     if isinstance(error, ErgonError):
@@ -48,7 +65,8 @@ def translate(error: BaseException, path: Path) -> ErgonError:
         kind, reason, hint = _KINDS[code]
         return kind(path=str(path), reason=reason, hint=hint)
     name = getattr(error, "sqlite_errorname", "") or type(error).__name__
-    hint = "Check the disk, its quota and its permissions." if isinstance(error, OSError) or code else ""
+    of_disk = isinstance(error, OSError) or code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
+    hint = "Check the disk, its quota and its permissions." if of_disk else ""
     return StoreError(path=str(path), reason=f"could not be used: {error} ({name})", hint=hint)
 
 

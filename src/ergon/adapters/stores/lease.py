@@ -7,9 +7,8 @@ import sqlite3
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from ergon.errors import RunOwned
 from ergon.model.records import Owner
@@ -19,8 +18,7 @@ _BEAT_COUNTS: Final = 60.0
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
-@dataclass(frozen=True, slots=True)
-class Host:
+class Host(NamedTuple):
     """This machine, as the rows of owned runs name it."""
 
     name: str
@@ -43,14 +41,16 @@ class Host:
         return name != self.name and (not machine or machine != self.machine)
 
 
-@dataclass(slots=True)
 class SqliteLease:
     """The ownership of a run by this process, as a lock of the operating system with an epoch."""
 
-    run: str
-    epoch: int
-    _give_up: Callable[[SqliteLease], None] = field(repr=False)
-    _released: bool = field(default=False, repr=False)
+    __slots__ = ("_give_up", "_released", "epoch", "run")
+
+    def __init__(self, run: str, epoch: int, give_up: Callable[[SqliteLease], None]) -> None:
+        self.run = run
+        self.epoch = epoch
+        self._give_up = give_up
+        self._released = False
 
     def release(self) -> None:
         """Give the run up, after what is queued for it was written; done once, more does nothing."""
@@ -59,8 +59,7 @@ class SqliteLease:
             self._give_up(self)
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
+class Claimed(NamedTuple):
     """What the row of a run says about its owner."""
 
     number: int
@@ -76,6 +75,12 @@ class Claimed:
         query = "SELECT n, epoch, host, machine, pid, beat FROM runs WHERE id = ?"
         row = db.execute(query, (run,)).fetchone()
         return None if row is None else Claimed(*row)
+
+    @staticmethod
+    def beating(db: sqlite3.Connection) -> list[Claimed]:
+        """Give what the rows of runs say whose owner's heart has beaten lately."""
+        query = "SELECT n, epoch, host, machine, pid, beat FROM runs WHERE beat > ?"
+        return [Claimed(*row) for row in db.execute(query, (time.time() - _BEAT_COUNTS,)).fetchall()]
 
     def owner_elsewhere(self, here: Host) -> Owner | None:
         """Give the owner if it is on another host and its heart beats; there no lock can be asked."""

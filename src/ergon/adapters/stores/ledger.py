@@ -10,7 +10,6 @@ import json
 import os
 import sqlite3
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -35,25 +34,29 @@ _WRITE_STEP: Final = f"INSERT OR REPLACE INTO steps VALUES ({', '.join('?' * 10)
 _WRITE_WAIT: Final = "INSERT OR REPLACE INTO waits VALUES (?, ?, ?, ?, ?)"
 
 
-@dataclass(slots=True)
 class Book:
     """What the ledger remembers of one run."""
 
-    number: int
-    last_seq: int
-    projection: Projection
+    __slots__ = ("last_seq", "number", "projection")
+
+    def __init__(self, number: int, last_seq: int, projection: Projection) -> None:
+        self.number = number
+        self.last_seq = last_seq
+        self.projection = projection
 
 
-@dataclass(slots=True)
 class _Rows:
     """The rows of one transaction."""
 
-    definitions: list[tuple[str, str]] = field(default_factory=list)
-    events: list[EventRow] = field(default_factory=list)
-    named: set[tuple[int, str, str]] = field(default_factory=set)
-    commands_done: list[tuple[int]] = field(default_factory=list)
-    books: dict[str, Book] = field(default_factory=dict)
-    """The runs that it writes to; their epochs have been checked."""
+    __slots__ = ("books", "commands_done", "definitions", "events", "named")
+
+    def __init__(self) -> None:
+        self.definitions: list[tuple[str, str]] = []
+        self.events: list[EventRow] = []
+        self.named: set[tuple[int, str, str]] = set()
+        self.commands_done: list[tuple[int]] = []
+        self.books: dict[str, Book] = {}
+        """The runs that it writes to; their epochs have been checked."""
 
 
 class Ledger:

@@ -18,7 +18,7 @@ def prepare(
     path: Path,
     schema: Schema,
     network: str,
-    owner: Callable[[], str],
+    owner: Callable[[sqlite3.Connection], str],
 ) -> str:
     """Bring a database to the version of `schema`, at the gate; gives its journal mode.
 
@@ -35,12 +35,14 @@ def prepare(
     return mode
 
 
-def _migrate(db: sqlite3.Connection, *, path: Path, schema: Schema, version: int, owner: Callable[[], str]) -> None:
+def _migrate(
+    db: sqlite3.Connection, *, path: Path, schema: Schema, version: int, owner: Callable[[sqlite3.Connection], str]
+) -> None:
     way = schema.way_from(version)
     if way is None:
         reason = f"has form {version}, from which no way leads to {schema.version}"
         raise StoreDamaged(path=str(path), reason=reason, hint="Open it with an Ergon of its time.")
-    who = owner()
+    who = owner(db)
     if who:
         reason = f"must be brought to a newer form, and {who} has a run in it"
         raise StoreBusy(path=str(path), reason=reason, hint="Let it end, or cancel it; then try again.")

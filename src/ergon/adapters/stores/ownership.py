@@ -121,14 +121,20 @@ class Ownership:
             return Owner(claimed.pid, claimed.host, alive=True)
         return Owner(pid, self._host.name, alive=True)
 
-    def anybody(self) -> str:
+    def anybody(self, db: sqlite3.Connection) -> str:
         """Name a live owner of any run; empty if there is none."""
         pid = self._locks.anybody()
-        return "" if pid is None else str(Owner(pid, self._host.name, alive=True))
+        if pid is not None:
+            return str(Owner(pid, self._host.name, alive=True))
+        elsewhere = (claimed.owner_elsewhere(self._host) for claimed in Claimed.beating(db))
+        return next((str(owner) for owner in elsewhere if owner is not None), "")
 
-    def is_owned(self, run: str) -> bool:
-        """Say whether any process of this host owns a run."""
-        return self._locks.holder(run) is not None
+    def is_owned(self, db: sqlite3.Connection, run: str) -> bool:
+        """Say whether anybody alive owns a run."""
+        if self._locks.holder(run) is not None:
+            return True
+        claimed = Claimed.read(db, run)
+        return claimed is not None and claimed.owner_elsewhere(self._host) is not None
 
     def pulse(self) -> float | None:
         """Keep the leases alive; in the writer's thread. Gives the seconds until that is due again."""

@@ -7,8 +7,8 @@ keeps only events folds them when somebody asks. Types that it does not know cha
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Final, cast
+from dataclasses import dataclass
+from typing import Final, NamedTuple, cast
 
 from ergon.model import events as e
 from ergon.model.events import Event
@@ -92,8 +92,7 @@ class StepFacts:
         )
 
 
-@dataclass(slots=True, frozen=True)
-class WaitFacts:
+class WaitFacts(NamedTuple):
     """What a step waits for."""
 
     why: str
@@ -105,27 +104,31 @@ class WaitFacts:
         return WaitRecord(run=run, path=path, why=self.why, due=self.due, signal=self.signal)
 
 
-@dataclass(slots=True)
 class Touched:
     """What events have changed since it was last emptied; None stands for what is gone."""
 
-    run: bool = False
-    steps: dict[str, StepFacts] = field(default_factory=dict)
-    gone: list[StepFacts] = field(default_factory=list)
-    waits: dict[str, WaitFacts | None] = field(default_factory=dict)
-    cached: list[tuple[str, int]] = field(default_factory=list)
-    """Cache keys, each with the number of the event that holds the result."""
-    definitions: set[str] = field(default_factory=set)
+    __slots__ = ("cached", "definitions", "gone", "run", "steps", "waits")
+
+    def __init__(self) -> None:
+        self.run = False
+        self.steps: dict[str, StepFacts] = {}
+        self.gone: list[StepFacts] = []
+        self.waits: dict[str, WaitFacts | None] = {}
+        self.cached: list[tuple[str, int]] = []
+        """Cache keys, each with the number of the event that holds the result."""
+        self.definitions: set[str] = set()
 
 
-@dataclass(slots=True)
 class Projection:
     """All that the events of one run say, so far."""
 
-    run: RunFacts = field(default_factory=RunFacts)
-    steps: dict[str, StepFacts] = field(default_factory=dict)
-    waits: dict[str, WaitFacts] = field(default_factory=dict)
-    touched: Touched = field(default_factory=Touched)
+    __slots__ = ("run", "steps", "touched", "waits")
+
+    def __init__(self, run: RunFacts | None = None) -> None:
+        self.run = run or RunFacts()
+        self.steps: dict[str, StepFacts] = {}
+        self.waits: dict[str, WaitFacts] = {}
+        self.touched = Touched()
 
     def apply(self, event: Event) -> None:
         """Take in the next event."""

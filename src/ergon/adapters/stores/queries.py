@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 from ergon.adapters.stores.lease import Claimed
 from ergon.adapters.stores.projection import ENDED
@@ -27,8 +26,7 @@ _MATCHES: Final = 6
 _ENDED: Final = ", ".join(f"'{status}'" for status in sorted(ENDED))
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """A run as the tables have it, and what they say about its owner."""
 
     record: RunRecord

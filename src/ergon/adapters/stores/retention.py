@@ -51,12 +51,14 @@ def forgettable(db: sqlite3.Connection, *, before: float | None, keep: int) -> l
     return db.execute(query, (max(0, keep), before, before)).fetchall()
 
 
-def forget(db: sqlite3.Connection, runs: Sequence[tuple[int, str]], *, owned: Callable[[str], bool]) -> int:
+def forget(
+    db: sqlite3.Connection, runs: Sequence[tuple[int, str]], *, owned: Callable[[sqlite3.Connection, str], bool]
+) -> int:
     """Forget runs, in a transaction, unless they were taken up again since; gives how many were."""
     forgotten = 0
     for number, run in runs:
         query = f"SELECT 1 FROM runs WHERE n = ? AND id = ? AND status IN ({_ENDED})"
-        if owned(run) or db.execute(query, (number, run)).fetchone() is None:
+        if owned(db, run) or db.execute(query, (number, run)).fetchone() is None:
             continue
         db.execute(_REMEMBER, (number,))
         for statement in _FORGET:

@@ -117,8 +117,8 @@ class SqliteStore:
             changed_by_others=lambda: writer.call(transactions.changed_by_others),
         )
 
-    def _any_owner(self) -> str:
-        return self._owners.anybody()
+    def _any_owner(self, db: sqlite3.Connection) -> str:
+        return self._owners.anybody(db)
 
     def _connect(self) -> sqlite3.Connection | None:
         """Open the database for queries, migrated if that is needed; gives None while it has no tables."""

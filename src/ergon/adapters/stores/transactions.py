@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Final, Literal
 
 from ergon.adapters.stores.database import Database
+from ergon.adapters.stores.faults import is_broken
 from ergon.adapters.stores.gate import Gate
 
 Hook = Callable[[Literal["before", "inside", "after"], int], None]
@@ -81,7 +82,7 @@ class Transactions:
                 db.execute("ROLLBACK")
         except sqlite3.Error:
             _log.exception("the store %s could not roll back", self._database.path)
-        if isinstance(error, sqlite3.Error) and not isinstance(error, sqlite3.IntegrityError):
+        if is_broken(error):
             self.close()
 
     def leave(self) -> None:

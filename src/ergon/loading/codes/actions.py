@@ -13,6 +13,12 @@ ACTIONS: Final = (
     Code("E173", "A missing input", "{action} lacks its input '{name}'."),
     Code("E174", "A wrong input", "{message}"),
     Code("E175", "What an action finds wrong", "{message}"),
+    Code(
+        "E176",
+        "A file that does not exist",
+        "{action} cannot run '{called}': {reason}.",
+        "Relative paths start from the workflow's folder.",
+    ),
     Code("E180", "A wrong default", "The default of parameter '{name}' does not fit: {reason}."),
     Code("E181", "Options that are missing or wrong", "Parameter '{name}' {problem}."),
     Code(

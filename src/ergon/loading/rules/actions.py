@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
@@ -20,6 +21,10 @@ _TYPE_FAULT: Final = "Input '"
 """How the sentence of an input of a wrong type begins (`InputInvalid`)."""
 
 
+_RUNS_A_FILE: Final = frozenset({"notebook.run", "workflow.run"})
+"""Actions whose `path` is a file that must be there before the run."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Inputs:
     """The names that an action takes."""
@@ -33,7 +38,7 @@ class Actions:
     """Checks what steps use against a catalog, and functions against their source."""
 
     def __init__(self, report: Report, catalog: Catalog | None, folder: FilePath | None) -> None:
-        self._report, self._catalog = report, catalog
+        self._report, self._catalog, self._folder = report, catalog, folder
         self._sources = SourceReader(folder)
         self._handlers: dict[str, ActionHandler | None] = {}
         self._signatures: dict[str, Signature | None] = {}
@@ -69,6 +74,7 @@ class Actions:
         missing = self._compare(site, name, inputs)
         given = {key: value for key, value in site.step.with_.items() if inputs.is_open or key in inputs.known}
         self._ask(site, handler, given, missing)
+        self._look(site, name)
 
     def _find(self, name: str, catalog: Catalog) -> ActionHandler | None:
         """Find an action; of one that is not there, remember why."""
@@ -101,6 +107,19 @@ class Actions:
         if problem.severity != "error":
             code = "W209"
         self._report.add(code, path, hint=problem.hint, message=problem.message)
+
+    def _look(self, site: Site, action: str) -> None:
+        """Report a notebook or workflow that a step runs and that is not there."""
+        value = site.step.with_.get("path")
+        if action not in _RUNS_A_FILE or self._folder is None or not isinstance(value, str) or "{" in value:
+            return
+        reason = _absence(self._folder / value)
+        if reason:
+            names = _names_beside(self._folder / value)
+            hint = self._report.suggest(FilePath(value).name, names) or None
+            self._report.add(
+                "E176", (*site.path, "with", "path"), hint=hint, action=action, called=value, reason=reason
+            )
 
     # ---- functions read from source --------------------------------------------------------------------------
 
@@ -146,6 +165,21 @@ class Actions:
                 if name not in meant:
                     self._report.add("E173", at, at_key=at is path, action=action, name=name)
         return frozenset(missing)
+
+
+def _absence(path: FilePath) -> str:
+    """Say why a path is no file that can be run; empty if it is one."""
+    try:
+        return "" if path.is_file() else "it is a folder" if path.is_dir() else "there is no such file"
+    except (OSError, ValueError):
+        return "there is no such file"
+
+
+def _names_beside(path: FilePath) -> list[str]:
+    try:
+        return sorted(os.listdir(path.parent))
+    except (OSError, ValueError):
+        return []
 
 
 def _read_schema(schema: Mapping[str, object]) -> _Inputs:

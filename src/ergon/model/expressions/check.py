@@ -10,7 +10,7 @@ from typing import Final
 
 from jinja2 import nodes
 
-from ergon.model.expressions import limits
+from ergon.model.expressions import limits, operators
 from ergon.model.expressions.guards import FILTERS, TESTS, make_range
 from ergon.model.expressions.lookup import ABSENT, suggestion
 
@@ -43,13 +43,13 @@ _NESTING: Final = (
     nodes.AssignBlock,
 )
 _OPERATORS: Final[dict[type[nodes.BinExpr], Callable[[object, object], object]]] = {
-    nodes.Add: limits.add,
+    nodes.Add: operators.add,
     nodes.Sub: operator.sub,
-    nodes.Mul: limits.multiply,
+    nodes.Mul: operators.multiply,
     nodes.Div: operator.truediv,
     nodes.FloorDiv: operator.floordiv,
-    nodes.Mod: limits.modulo,
-    nodes.Pow: limits.power,
+    nodes.Mod: operators.modulo,
+    nodes.Pow: operators.power,
 }
 
 

@@ -13,7 +13,7 @@ from jinja2.filters import FILTERS as JINJA_FILTERS
 from jinja2.filters import make_attrgetter
 from jinja2.utils import pass_context
 
-from ergon.model.expressions import limits
+from ergon.model.expressions import limits, operators
 from ergon.model.expressions.limits import (
     allow_count,
     allow_size,
@@ -47,7 +47,7 @@ def format_text(value: object, *args: object, **kwargs: object) -> object:
     """Format a text by `%`."""
     if args and kwargs:
         raise TypeError("format takes values by position or by name, not both")
-    return limits.modulo(written(value), kwargs or args)
+    return operators.modulo(written(value), kwargs or args)
 
 
 def indent(value: object, width: int | str = 4, first: bool = False, blank: bool = False) -> str:
@@ -86,7 +86,7 @@ def round_number(value: float, precision: object = 0, method: str = "common") ->
     if method not in ("ceil", "floor"):
         raise ValueError("the method of round is common, ceil or floor")
     scale = 10**precision
-    scaled: Any = limits.multiply(value, scale)  # Any: whatever is no number raises TypeError
+    scaled: Any = operators.multiply(value, scale)  # Any: whatever is no number raises TypeError
     return (math.ceil if method == "ceil" else math.floor)(scaled) / scale
 
 
@@ -122,7 +122,7 @@ def add_up(context: Scope, value: Iterable[object], attribute: str | int | None 
     total = start
     for item in counted(items, context.budget):
         refuse_undefined(item)
-        total = limits.add(total, item)
+        total = operators.add(total, item)
         context.budget.spend(size_of(total))
     return total
 

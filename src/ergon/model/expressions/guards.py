@@ -11,11 +11,12 @@ from jinja2.utils import pass_context
 
 from ergon.model.expressions import limits
 from ergon.model.expressions.filters import OWN
-from ergon.model.expressions.limits import STEP, counted, is_container, pay_for, size_of, weigh
+from ergon.model.expressions.limits import STEP, counted, size_of
 from ergon.model.expressions.lookup import Deferred, load
 from ergon.model.expressions.plain import is_lazy
 from ergon.model.expressions.sandbox import ResultCopier, Scope, accept, refuse_undefined
 from ergon.model.expressions.text import joined, written
+from ergon.model.expressions.weight import is_container, pay_for, weigh
 
 _REMOVED: Final = frozenset({"pprint", "random", "urlize"})
 """Not offered: slow without bound, not reproducible, made for web pages."""
@@ -38,7 +39,7 @@ _COMPARING: Final = frozenset(
 
 def guarded(name: str, function: Callable[..., object]) -> Callable[..., object]:
     """Make a filter that takes no undefined value, pays for its work, and gives a bounded result."""
-    wants = _wants(function)
+    called = _called(name, function)
 
     @pass_context
     def apply(context: Scope, value: object, *args: object, **kwargs: object) -> object:
@@ -47,11 +48,11 @@ def guarded(name: str, function: Callable[..., object]) -> Callable[..., object]
         context.budget.spend(STEP)
         value = load(value)
         if name in _CHEAP:
-            return passed_on(function(*wants(context), value, *args, **kwargs))
-        given = _pay(context, name, value, (*args, *kwargs.values()))
+            return passed_on(called(context, value, *args, **kwargs))
         if name not in _LAZY:
             value = settled(context, value)
-        return accept(context.budget, function(*wants(context), value, *args, **kwargs), given)
+        given = _pay(context, name, value, (*args, *kwargs.values()))
+        return accept(context.budget, called(context, value, *args, **kwargs), given)
 
     return apply
 
@@ -66,7 +67,7 @@ def passed_on(result: object) -> object:
 
 def guarded_test(name: str, function: Callable[..., object]) -> Callable[..., object]:
     """Make a test that takes no undefined value and pays for its work."""
-    wants = _wants(function)
+    called = _called(name, function)
 
     @pass_context
     def apply(context: Scope, value: object, *args: object, **kwargs: object) -> object:
@@ -75,9 +76,24 @@ def guarded_test(name: str, function: Callable[..., object]) -> Callable[..., ob
         context.budget.spend(STEP)
         if name in _COMPARING:
             pay_for(context.budget, value, *args)
-        return function(*wants(context), load(value), *args, **kwargs)
+        return called(context, load(value), *args, **kwargs)
 
     return apply
+
+
+def _called(name: str, function: Callable[..., object]) -> Callable[..., object]:
+    """Make a function of Jinja's callable with a scope; complaints about arguments are by the name `name`."""
+    wants, own_name = _wants(function), f"{function.__name__}()"
+
+    def call(context: Scope, *args: object, **kwargs: object) -> object:
+        try:
+            return function(*wants(context), *args, **kwargs)
+        except TypeError as error:
+            if own_name not in str(error):
+                raise
+            raise TypeError(str(error).replace(own_name, f"'{name}'")) from None
+
+    return call
 
 
 def _wants(function: Callable[..., object]) -> Callable[[Scope], tuple[object, ...]]:

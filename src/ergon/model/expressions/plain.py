@@ -6,8 +6,7 @@ import types
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set, ValuesView
 from typing import Final
 
-from ergon.model.expressions.limits import describe_unknown
-from ergon.model.expressions.lookup import CALLABLES, Deferred, load
+from ergon.model.expressions.lookup import CALLABLES, Deferred, kind_of, load
 
 SCALARS: Final = frozenset({str, int, float, bool, type(None), bytes})
 """Types that cannot change and are passed on as they are."""
@@ -86,6 +85,13 @@ def is_lazy(value: object) -> bool:
     if isinstance(value, (Iterator, ValuesView, range)):
         return True
     return isinstance(value, Set) and not isinstance(value, (set, frozenset))
+
+
+def describe_unknown(value: object) -> str:
+    """Say that a template cannot give a value, as a clause."""
+    if isinstance(value, (types.BuiltinMethodType, types.MethodType)):
+        return f"'{value.__name__}' is a method, which is called as {value.__name__}()"
+    return f"{kind_of(value)} is no value that a template can give"
 
 
 FRESH: Final = Copier()

@@ -11,20 +11,12 @@ from jinja2.runtime import Context, LoopContext, Macro, StrictUndefined, Undefin
 from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedFormatter
 from jinja2.utils import Cycler, Joiner, Namespace, missing, pass_context
 
-from ergon.model.expressions import limits
-from ergon.model.expressions.limits import (
-    Budget,
-    allow_size,
-    allow_width,
-    counted,
-    is_container,
-    pay_for,
-    size_of,
-    weigh,
-)
+from ergon.model.expressions import limits, operators
+from ergon.model.expressions.limits import Budget, allow_size, allow_width, counted, size_of
 from ergon.model.expressions.lookup import ABSENT, CALLABLES, kind_of, load, look, methods_of
 from ergon.model.expressions.plain import Copier
 from ergon.model.expressions.text import joined, written
+from ergon.model.expressions.weight import is_container, pay_for, weigh
 
 RUNTIME: Final = (LoopContext, Macro, Namespace, Cycler, Joiner, Context)
 """Jinja's own objects, which a template may use and not give."""
@@ -53,6 +45,10 @@ class Missing(StrictUndefined):
         exc: Any = None,  # Any: Jinja's signature
     ) -> None:
         super().__init__(hint, obj, name, lambda _message: MissingError(self))  # type: ignore[arg-type]  # called only
+
+    def __repr__(self) -> str:
+        """Fail: an undefined value is not printed as a part of another either."""
+        fail(self)
 
 
 class NoElse(Missing):
@@ -129,7 +125,7 @@ class BoundedFormatter(SandboxedFormatter):
 
     def format_field(self, value: Any, format_spec: str) -> str:  # Any: Jinja's signature
         """Format one field."""
-        limits.allow_format_spec(format_spec)
+        operators.allow_format_spec(format_spec)
         weigh(value, limits.MAX_SIZE)
         refuse_undefined(value)
         text = str(super().format_field(value, format_spec))
@@ -185,7 +181,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             return __self._call_method(__context, owner, __obj, args, given)
         if not isinstance(__obj, (*RUNTIME, types.MethodType)) and not any(__obj is f for f in __self.functions):
             raise TypeError(f"{kind_of(__obj)} cannot be called")
-        __context.budget.spend(limits.STEP)
+        __context.budget.spend(limits.CALL)
         pay_for(__context.budget, *args, *kwargs.values())
         return accept(__context.budget, __context.call(__obj, *args, **kwargs), 0)
 
@@ -240,7 +236,7 @@ def accept(budget: Budget, result: object, given: int) -> object:
     return result
 
 
-_OPERATORS: Final = {"+": limits.add, "*": limits.multiply, "**": limits.power, "%": limits.modulo}
+_OPERATORS: Final = {"+": operators.add, "*": operators.multiply, "**": operators.power, "%": operators.modulo}
 
 
 # ---- methods of texts whose results may be large: each guard gives the arguments to call with ------------

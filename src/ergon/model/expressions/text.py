@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from ergon.model.expressions.limits import MAX_SIZE, allow_size, is_container, weigh
+from ergon.model.expressions.limits import MAX_SIZE, allow_size
 from ergon.model.expressions.plain import LOADED, Copier
+from ergon.model.expressions.weight import is_container, weigh
 
 _SIMPLE: Final = frozenset({int, float, bool, type(None)})
 

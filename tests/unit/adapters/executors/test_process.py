@@ -298,6 +298,46 @@ async def test_closing_ends_everything_and_more_is_refused(context: FakeContext)
         await executor.execute(call_of(probes.echo, context, value=1))
 
 
+@in_one_loop
+async def test_a_process_that_cannot_be_started_is_a_failure(
+    context: FakeContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    executor = ProcessExecutor(1)
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "executable", "/nowhere/python")
+        with pytest.raises(FileNotFoundError):
+            await executor.execute(call_of(probes.echo, context, value=1))
+        patched.setattr(sys, "executable", "/bin/false")
+        with pytest.raises(ProcessDied, match="exit code 1"):
+            await executor.execute(call_of(probes.echo, context, value=1))
+    assert await executor.execute(call_of(probes.echo, context, value=1)) == 1
+    await executor.close()
+
+
+@in_one_loop
+async def test_a_system_that_gives_no_thread_fails_the_attempt(
+    context: FakeContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    executor = ProcessExecutor(1)
+    first = asyncio.ensure_future(executor.execute(call_of(processes.nap, context, seconds=60)))
+    second = asyncio.ensure_future(executor.execute(call_of(probes.echo, context, value=1)))
+    await started(context)
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        first.cancel()
+        for task, error in ((first, asyncio.CancelledError), (second, RuntimeError)):
+            with pytest.raises(error):
+                await task
+        with pytest.raises(RuntimeError, match="new thread"):
+            await executor.execute(call_of(probes.echo, context, value=1))
+    assert await executor.execute(call_of(probes.echo, context, value=1)) == 1
+    await executor.close()
+
+
 # ---- what goes in and comes out --------------------------------------------------------------------------------
 
 

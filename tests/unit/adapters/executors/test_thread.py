@@ -152,8 +152,33 @@ async def test_a_system_that_gives_no_more_threads_is_made_do_with(
     outputs = await asyncio.gather(*[executor.execute(call_of(probes.echo, context, value=n)) for n in range(9)])
     assert outputs == list(range(9))
     await executor.close()
-    with pytest.raises(RuntimeError, match="new thread"):
+    with pytest.raises(RuntimeError, match="no more threads"):
         await ThreadExecutor(1).execute(call_of(probes.echo, context, value=1))
+
+
+async def test_what_waits_when_the_system_gives_no_thread_runs_when_it_does(
+    context: FakeContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    executor = ThreadExecutor(1)
+    gate = threading.Event()
+    first = asyncio.ensure_future(executor.execute(call_of(gate.wait, context, 0.05)))
+    second = asyncio.ensure_future(executor.execute(call_of(probes.echo, context, value=2)))
+    await asyncio.sleep(0)
+    refused: list[threading.Thread] = []
+    with monkeypatch.context() as patched:
+
+        def refuse(thread: threading.Thread) -> None:
+            refused.append(thread)
+            raise RuntimeError("can't start new thread")
+
+        patched.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(Timeout):
+            await first
+        await until(lambda: len(refused) > 2)
+        assert not second.done()
+    assert await second == 2
+    gate.set()
+    await executor.close()
 
 
 async def test_context_variables_go_with_the_call(context: FakeContext) -> None:

@@ -261,9 +261,14 @@ def test_a_missing_argument_is_a_failure_of_the_filter_by_its_name() -> None:
         "s | replace",
         "s | replace('a')",
         "numbers | batch",
+        "s | round(1, 2, 3)",
+        "s | truncate(1, 2, 3, 4, 5)",
         "s | round(1, 'up')",
         "numbers | map | list",
     ):
         with pytest.raises(TemplateFailed) as caught:
             parse_expression(expression).evaluate(NAMES)
+        name = expression.split("|")[1].split("(")[0].strip()
+        assert name in caught.value.reason
         assert "do_" not in caught.value.reason
+        assert "_number" not in caught.value.reason
