@@ -9,16 +9,20 @@ import inspect
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
+import typer
 from pydantic import BaseModel
 
 from ergon import errors
 from ergon.actions.action import Action
 from ergon.actions.catalog import ActionCatalog
+from ergon.cli.group import COMMANDS, LazyGroup, ergon
 from ergon.model.parameters import Option, Parameter
 from ergon.model.policies import Cache, OnError, Retry, RunSettings, Validation
 from ergon.model.states import RUN_TRANSITIONS, STEP_TRANSITIONS
 from ergon.model.workflow import Branch, Defaults, Need, Step, Trigger, Workflow
+from ergon.settings import Settings
 
 REFERENCE = Path(__file__).parent / "reference"
 _NOTE = "<!-- Written by docs/generate.py from the code: change it there. -->\n"
@@ -31,6 +35,8 @@ def pages() -> dict[str, str]:
         "actions.md": _actions(),
         "states.md": _states(),
         "errors.md": _errors(),
+        "cli.md": _command_line(),
+        "settings.md": _settings(),
     }
 
 
@@ -196,6 +202,73 @@ def _below(base: type[errors.ErgonError]) -> Iterator[type[errors.ErgonError]]:
         if kind.__module__ == errors.__name__:
             yield kind
             yield from _below(kind)
+
+
+# ---- the command line --------------------------------------------------------------------------------------------
+
+
+def _command_line() -> str:
+    group: Any = typer.main.get_command(_group())
+    parts = [
+        "# The command line\n",
+        _NOTE,
+        "`RUN` is a run's id, a unique beginning of one, or `last`. Every command takes `--help`, which shows examples. "
+        "`ergon --install-completion` installs completion for your shell.\n",
+    ]
+    for name in COMMANDS:
+        command = group.get_command(None, name)
+        arguments = [p for p in command.params if p.param_type_name == "argument"]
+        options = [p for p in command.params if p.param_type_name == "option" and p.name != "help"]
+        words = " ".join(_argument(argument) for argument in arguments)
+        parts += [f"## `ergon {name} {words}`".rstrip("` ") + "`\n", f"{_plain(command.help or '')}\n"]
+        rows = [(_argument(p), p.help or "") for p in arguments]
+        rows += [(", ".join([*p.opts, *p.secondary_opts]), p.help or "") for p in options]
+        if rows:
+            parts += ["| | |", "| --- | --- |"]
+            parts += [f"| `{left}` | {_cell(right)} |" for left, right in rows]
+            parts.append("")
+    return "\n".join(parts)
+
+
+def _group() -> typer.Typer:
+    group = typer.Typer(cls=LazyGroup)
+    group.callback()(ergon)
+    return group
+
+
+def _argument(argument: Any) -> str:  # Any: typer's own
+    name = (argument.metavar or argument.name).strip("{}").upper() + ("…" if argument.nargs == -1 else "")
+    return name if argument.required else f"[{name}]"
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def _plain(text: str) -> str:
+    """Give a help text as Markdown: its examples as a code block."""
+    paragraphs = [" ".join(p.split()) for p in text.replace("\b", "").split("\n\n")]
+    before, *after = text.replace("\b", "").split("Examples:")
+    if not after:
+        return "\n\n".join(paragraphs)
+    told = "\n\n".join(" ".join(p.split()) for p in before.strip().split("\n\n"))
+    examples = "\n".join(line.strip() for line in after[0].strip().splitlines() if line.strip())
+    return f"{told}\n\n```console\n{examples}\n```"
+
+
+# ---- settings ----------------------------------------------------------------------------------------------------
+
+
+def _settings() -> str:
+    parts = [
+        "# Settings\n",
+        _NOTE,
+        "Each comes from, one over the other: its default, your own file, the workspace's `ergon.yaml`, a profile in it "
+        "(`--profile NAME` or `ERGON_PROFILE`), the workflow's `settings`, the environment (`ERGON_CONCURRENCY=4`), the "
+        "command line (`--set concurrency=4`). `ergon settings` shows each value and where it came from.\n",
+        _table(Settings),
+    ]
+    return "\n".join(parts)
 
 
 def main() -> None:

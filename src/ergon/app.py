@@ -11,13 +11,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from importlib.metadata import entry_points, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypedDict
+from typing import TYPE_CHECKING, Any, Final
 
 from ergon.adapters.clocks.system import SystemClock
-from ergon.engine.editing import notebook_code, plan_edit
 from ergon.engine.engine import Engine, Equipment
 from ergon.engine.handle import Handle
 from ergon.engine.history import History
@@ -25,19 +23,20 @@ from ergon.engine.logs import LogWriter
 from ergon.engine.means import OpenedChild
 from ergon.engine.plan import Plan, plan_of
 from ergon.engine.pruning import prune
-from ergon.engine.recovery import How, reopening
+from ergon.engine.recovery import How
+from ergon.engine.request import Options, Source, Told, created_data
+from ergon.engine.resuming import Resuming
 from ergon.engine.selection import Selection, check_names, select
 from ergon.engine.values import Values
-from ergon.engine.workspace import Workspace
+from ergon.engine.workspace import Workspace, find_home
 from ergon.errors import AdapterUnknown, NotPossible, WorkflowInvalid
-from ergon.model import events as e
 from ergon.model.definitions import canonical_text, definition_hash
 from ergon.model.directives import Child
 from ergon.model.events import Event
 from ergon.model.graph import Graph, compile_graph
 from ergon.model.policies import Durability
-from ergon.model.records import Command, Priority, Pruned, RunRecord
-from ergon.model.states import ENDED, Frame, RunState, RunStatus, StepState, StepStatus
+from ergon.model.records import Command, Pruned, RunRecord
+from ergon.model.states import ENDED, Frame, RunState
 from ergon.model.workflow import Workflow
 from ergon.settings import Settings, load_settings, unknown_variables, user_settings_file
 
@@ -45,7 +44,6 @@ if TYPE_CHECKING:
     import asyncio
 
     from ergon.actions.catalog import ActionCatalog
-    from ergon.engine.live import LiveRun
     from ergon.loading.loader import Loaded
     from ergon.ports import ArtifactStore, Clock, Executor, Store, Subscriber, Vault
 
@@ -53,42 +51,6 @@ HOME_NAME: Final = ".ergon"
 _LOOK_EVERY: Final = 0.02
 """Seconds between looks at a process that has just been started."""
 _ALPHABET: Final = "abcdefghijkmnpqrstuvwxyz23456789"
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A workflow that can be run: its definition, and where it came from."""
-
-    workflow: Workflow
-    file: Path | None = None
-
-    def folder(self, workspace: Path) -> Path:
-        """Give the folder that its relative paths start from."""
-        return self.file.parent if self.file is not None else workspace
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How a run is to go, beyond its parameters."""
-
-    selection: Selection = field(default_factory=Selection)
-    enable: Sequence[str] = ()
-    disable: Sequence[str] = ()
-    priority: Priority = "immediate"
-    actor: str = ""
-    trigger: str = ""
-    tags: Sequence[str] = ()
-    correlation: str = ""
-    durability: Durability | None = None
-
-
-class Told(TypedDict):
-    """What an engine is told of a new run."""
-
-    created: dict[str, object]
-    parameters: str
-    definition: str
-    durability: Durability
 
 
 class App:
@@ -139,6 +101,16 @@ class App:
         """Gives secrets."""
         vault: Vault = _adapter("ergon.vaults", "vault", self.settings.vault)
         return vault
+
+    @functools.cached_property
+    def _resuming(self) -> Resuming:
+        return Resuming(
+            load=self.load,
+            compiled=self.prepared,
+            catalog=self.catalog,
+            workspace=self.workspace,
+            values=self.values,
+        )
 
     def catalog(self, folder: str | Path) -> ActionCatalog:
         """Give the actions that workflows of a folder can use."""
@@ -317,7 +289,7 @@ class App:
         given = parameters_from(workflow, parameters, from_text=from_text)
         graph, text = self.prepared(workflow)
         check_names(graph, [*options.enable, *options.disable])
-        created = self._created(source, graph, options)
+        created = created_data(source, graph, options, workspace=self.workspace.root)
         if options.selection:
             created |= select(graph, options.selection, self._earlier(workflow.name))
         self.catalog(source.folder(self.workspace.root)).refresh()
@@ -334,29 +306,6 @@ class App:
         """Give what holds: the workflow's own, unless something from outside its files says otherwise (S57)."""
         own = None if self.settings.outranks_workflow("durability") else workflow.settings.durability
         return own or self.settings.durability
-
-    def _created(self, source: Source, graph: Graph, options: Options) -> dict[str, object]:
-        """Give the data of `run_created` (S41)."""
-        env = {name: os.environ[name] for name in sorted(graph.env) if name in os.environ}
-        data: dict[str, object] = {
-            "workflow": source.workflow.name,
-            "definition": graph.sha256,
-            "version": str(source.workflow.version),
-            "file": str(source.file or ""),
-            "folder": str(source.folder(self.workspace.root)),
-            "priority": options.priority,
-            "actor": options.actor,
-            "tags": list(options.tags or source.workflow.tags),
-            "env": env,
-            "trigger": {"name": options.trigger} if options.trigger else {},
-            "settings": source.workflow.settings.model_dump(mode="json", exclude_unset=True),
-        }
-        optional = {
-            "correlation": options.correlation,
-            "enable": list(options.enable),
-            "disable": list(options.disable),
-        }
-        return data | {key: value for key, value in optional.items() if value}
 
     def _earlier(self, workflow: str) -> Callable[[str], tuple[str, str] | None]:
         return lambda path: self.store.latest_output(workflow, path)
@@ -390,7 +339,7 @@ class App:
         lease = store.claim(record.id)
         try:
             state = self.history(record.id).state(record)
-            ready = self._going_on(state, how, file)
+            ready = self._resuming.plan(state, how, file)
         except BaseException:
             lease.release()
             raise
@@ -401,56 +350,6 @@ class App:
         durability = self._durability(workflow)
         engine = self.engine(durable=store is self.store)
         return engine.adopt(state, (), lease, durability=durability, ready=ready)
-
-    def _going_on(self, state: RunState, how: How, file: Path | None) -> Callable[[LiveRun], None] | None:
-        """Plan a resume; gives what journals the plan, or None if there is nothing to do."""
-        if state.status is RunStatus.SUCCEEDED or (state.status is RunStatus.PARTIAL and how == "resume"):
-            return None
-        graph, text = self._graph_now(state, file)
-        changed = functools.partial(self._code_changed, state)
-        if graph.sha256 != state.frame.graph.sha256 or any(changed(step) for step in state.steps.values()):
-            edit = plan_edit(state, graph, how, changed)
-
-            def edited(live: LiveRun) -> None:
-                live.journal.define(graph.sha256, text)
-                live.journal.emit(e.RUN_EDITED, "", 0, edit.as_data(graph.sha256))
-
-            return edited
-        plan = reopening(state, how)
-        if state.status in ENDED and not plan.open and not plan.reset:
-            return None
-
-        def reopened(live: LiveRun) -> None:
-            if state.status in ENDED or plan.open or plan.reset:
-                data = {"how": how, "open": plan.open, "reset": plan.reset}
-                live.journal.emit(e.RUN_REOPENED, "", 0, data)
-
-        return reopened
-
-    def _graph_now(self, state: RunState, file: Path | None) -> tuple[Graph, str]:
-        own = str(state.start.get("file", ""))
-        if file is None and own and Path(own).is_file():
-            file = Path(own)
-        if file is None:
-            return state.frame.graph, canonical_text(state.frame.graph.workflow)
-        source = self.load(file)
-        self.catalog(source.folder(self.workspace.root)).refresh()
-        return self.prepared(source.workflow)
-
-    def _code_changed(self, state: RunState, step: StepState) -> bool:
-        """Say whether what a succeeded action ran is not what it would run now (S51)."""
-        uses = step.node.step.uses
-        if uses is None or step.node.kind != "action" or step.status is not StepStatus.SUCCEEDED:
-            return False
-        folder = Path(step.body.frame.folder or self.workspace.root)
-        known = state.code.get(uses)
-        if known is not None and self.catalog(folder).find(uses).code() != known:
-            return True
-        if not step.code:
-            return False
-        inputs = self.values.decode(step.inputs) if step.inputs is not None else step.node.step.with_
-        path = inputs.get("path") if isinstance(inputs, Mapping) else None
-        return isinstance(path, str) and notebook_code(self.workspace.resolve(path, folder=folder)) != step.code
 
     # ---- looking -------------------------------------------------------------------------------------------------
 
@@ -536,17 +435,6 @@ class App:
             engine.close()
         if "store" in self.__dict__:
             self.store.close()
-
-
-def find_home(folder: Path | None = None) -> tuple[Path, Path]:
-    """Give (state's folder, workspace): `$ERGON_HOME`, else the nearest `.ergon/` upward, else here (S11)."""
-    here = (folder or Path.cwd()).resolve()
-    if given := os.environ.get("ERGON_HOME"):
-        return Path(given).resolve(), here
-    for place in (here, *here.parents):
-        if (place / HOME_NAME).is_dir():
-            return place / HOME_NAME, place
-    return here / HOME_NAME, here
 
 
 def open_app(

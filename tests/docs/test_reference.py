@@ -20,7 +20,7 @@ def _generator() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("page", ["format.md", "actions.md", "states.md", "errors.md"])
+@pytest.mark.parametrize("page", ["format.md", "actions.md", "states.md", "errors.md", "cli.md", "settings.md"])
 def test_generated_pages_are_up_to_date(page: str) -> None:
     text = _generator().pages()[page]
     assert (DOCS / "reference" / page).read_text(encoding="utf-8") == text, "run: python docs/generate.py"

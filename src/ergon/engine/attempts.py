@@ -182,7 +182,9 @@ class Attempts:
     async def _left_behind(self, executor: Executor, step: StepState, error: BaseException) -> str:
         """Say that an attempt still runs, if it does: a thread cannot be ended (S35)."""
         if isinstance(error, Timeout):
-            return f"The attempt was left behind at its limit of {error.seconds:g} s. {error.hint}" if error.hint else ""
+            return (
+                f"The attempt was left behind at its limit of {error.seconds:g} s. {error.hint}" if error.hint else ""
+            )
         try:
             async with asyncio.timeout(0):
                 still_runs = not await executor.idle(self._id, step.path)
@@ -257,7 +259,9 @@ class Attempts:
             result = (result,)
         if isinstance(result, (list, tuple)):
             assigns: Sequence[Assign] = result
-            texts = await self._off(lambda: [(a.name, self._values.encode(a.value, redactor=redactor)) for a in assigns])
+            texts = await self._off(
+                lambda: [(a.name, self._values.encode(a.value, redactor=redactor)) for a in assigns]
+            )
             outcome.assigns = texts
             names = ",".join(f"{json.dumps(name)}:{text}" for name, text in texts)
             outcome.output = texts[0][1] if len(texts) == 1 else "{" + names + "}"

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from ergon.errors import PathRefused
+
+HOME_NAME: Final = ".ergon"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +42,14 @@ class Workspace:
             if target.is_relative_to(allowed.resolve()):
                 return target
         raise PathRefused(path=str(path), workspace=str(self.root))
+
+
+def find_home(folder: Path | None = None) -> tuple[Path, Path]:
+    """Give (state's folder, workspace): `$ERGON_HOME`, else the nearest `.ergon/` upward, else here (S11)."""
+    here = (folder or Path.cwd()).resolve()
+    if given := os.environ.get("ERGON_HOME"):
+        return Path(given).resolve(), here
+    for place in (here, *here.parents):
+        if (place / HOME_NAME).is_dir():
+            return place / HOME_NAME, place
+    return here / HOME_NAME, here

@@ -30,9 +30,8 @@ def label(path: Path, root: Node) -> str:
     if not rest:
         return owner
     inner = next((str(p) for p in reversed(rest) if isinstance(p, str)), "")
-    if inner == "choose":
-        inner = "choose"
-    return f"'{inner}'" if owner == "The workflow" else f"'{inner}' of {owner[0].lower()}{owner[1:]}"
+    what = "A branch" if inner == "choose" and isinstance(rest[-1], int) else f"'{inner}'"
+    return what if owner == "The workflow" else f"{what} of {owner[0].lower()}{owner[1:]}"
 
 
 def key_label(path: Path) -> str:

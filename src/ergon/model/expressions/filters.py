@@ -63,10 +63,14 @@ def join(context: Scope, value: Iterable[object], d: object = "", attribute: str
     """Join items to a text."""
     items = value if attribute is None else map(make_attrgetter(context.environment, attribute), value)
     copier = ResultCopier(context.budget, loads=True)
-    parts = [written(item, copier) for item in counted(items, context.budget)]
     separator = written(d, copier)
-    size = sum(map(len, parts)) + len(separator) * max(len(parts) - 1, 0)
-    allow_size(size, max(map(len, parts), default=0))
+    size, longest = 0, 0
+    parts: list[str] = []
+    for item in counted(items, context.budget):
+        text = written(item, copier)
+        size, longest = size + len(text) + (len(separator) if parts else 0), max(longest, len(text))
+        allow_size(size, longest)
+        parts.append(text)
     return separator.join(parts)
 
 

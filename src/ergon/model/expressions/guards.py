@@ -23,9 +23,9 @@ _REMOVED: Final = frozenset({"pprint", "random", "urlize"})
 _CHEAP: Final = frozenset({"abs", "attr", "count", "d", "default", "first", "float", "int", "last", "length", "round"})
 """Filters whose cost does not depend on what they are given."""
 _LAZY: Final = frozenset(
-    {"batch", "items", "list", "map", "reject", "rejectattr", "reverse", "select", "selectattr", "slice"}
+    {"batch", "items", "join", "list", "map", "reject", "rejectattr", "reverse", "select", "selectattr", "slice", "sum"}
 )
-"""Filters that pass items on and look no deeper."""
+"""Filters that take items one by one, and look no deeper or pay for it themselves."""
 _TOLERANT: Final = frozenset({"d", "default", "defined", "undefined"})
 """What copes with an undefined value."""
 _COMPARING: Final = frozenset(

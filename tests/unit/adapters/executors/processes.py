@@ -150,11 +150,13 @@ def fork_and_ask(ctx: Context) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def fork_and_crash() -> None:
-    """Leave a process behind that holds whatever this one had open."""
-    if os.fork() == 0:
+def fork_and_crash(ctx: Context) -> None:
+    """Leave a process behind, out of the group, that holds whatever this one had open."""
+    child = os.fork()
+    if child == 0:
         os.setsid()
         time.sleep(3600)
+    ctx.emit("pids", {"child": child})
     os._exit(4)
 
 

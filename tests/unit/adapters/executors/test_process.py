@@ -241,7 +241,6 @@ async def test_who_does_not_end_is_killed(
         (processes.kill_oneself, {"number": signal.SIGKILL}, "signal SIGKILL"),
         (processes.crash_in_c, {}, "signal SIGSEGV"),
         (processes.close_everything, {}, "exit code 1"),
-        (processes.fork_and_crash, {}, "exit code 4"),
         (processes.once_and_die, {}, "exit code 5"),
     ],
 )
@@ -266,6 +265,17 @@ async def test_the_children_of_a_crashed_process_end(executor: ProcessExecutor, 
         await executor.execute(call_of(processes.spawn_and_crash, context))
     pids = await pids_of(context)
     await until(lambda: is_gone(pids["child"]))
+
+
+@in_one_loop
+async def test_a_crash_is_noticed_though_a_fork_holds_the_socket(
+    executor: ProcessExecutor, context: FakeContext
+) -> None:
+    with pytest.raises(ProcessDied, match="exit code 4"):
+        await executor.execute(call_of(processes.fork_and_crash, context))
+    child = (await pids_of(context))["child"]
+    assert not is_gone(child)  # it left the group, as a daemon does
+    os.kill(child, signal.SIGKILL)
 
 
 @in_one_loop

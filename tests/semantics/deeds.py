@@ -1,0 +1,103 @@
+"""Actions of the semantic tests, which count how often they really ran, and short ways to write steps."""
+
+from __future__ import annotations
+
+import builtins
+import threading
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from ergon import Context
+from ergon.actions.action import action
+from ergon.errors import ActionFailed
+
+RAN: Counter[tuple[str, str]] = Counter()
+"""How often an action of these began, by run and step."""
+UNDONE: list[tuple[str, object]] = []
+"""What was undone: step and output."""
+_LOCK = threading.Lock()
+
+
+def ran(run: str, step: str) -> int:
+    """Say how often a step's action began in a run."""
+    return RAN[run, step]
+
+
+def _count(ctx: Context) -> None:
+    with _LOCK:
+        RAN[ctx.run, ctx.step] += 1
+
+
+@action("trial.give")
+async def give(value: object = None, *, ctx: Context) -> object:
+    """Gives its value."""
+    _count(ctx)
+    return value
+
+
+@action("trial.give_in_thread")
+def give_in_thread(value: object = None, *, ctx: Context) -> object:
+    """Gives its value, from a thread."""
+    _count(ctx)
+    return value
+
+
+@action("trial.fail")
+async def fail(message: str = "no", type: str = "ActionFailed", times: int = 1_000, *, ctx: Context) -> int:
+    """Fails the first `times` attempts, with an error of a type; gives the number of the attempt."""
+    _count(ctx)
+    if ctx.attempt > times:
+        return ctx.attempt
+    kind = getattr(builtins, type, None)
+    raise ActionFailed(message) if kind is None else kind(message)
+
+
+@action("trial.flaky")
+async def flaky(name: str, value: object = None, *, ctx: Context) -> object:
+    """Gives its value if the test has mended what is named, and fails otherwise."""
+    _count(ctx)
+    if name not in MENDED:
+        raise ActionFailed(f"{name} is broken")
+    return value
+
+
+MENDED: set[str] = set()
+
+
+def _unmake(output: object, ctx: Context) -> None:
+    if output == "stuck":
+        raise OSError("it is stuck")
+    UNDONE.append((ctx.step, output))
+
+
+@action("trial.make", undo=_unmake)
+async def make(value: object = None, *, ctx: Context) -> object:
+    """Makes something that can be undone."""
+    _count(ctx)
+    return value
+
+
+# ---- steps ---------------------------------------------------------------------------------------------------
+
+Step = dict[str, Any]
+
+
+def give_step(id: str, value: object = None, **keys: object) -> Step:
+    """Write a step that gives a value."""
+    return {"id": id, "uses": "trial.give", "with": {"value": value}, **keys}
+
+
+def fail_step(id: str, *, inputs: Mapping[str, object] | None = None, **keys: object) -> Step:
+    """Write a step that fails."""
+    return {"id": id, "uses": "trial.fail", "with": dict(inputs or {}), **keys}
+
+
+def gate_step(id: str, value: object = None, *, gate: str = "", **keys: object) -> Step:
+    """Write a step that waits at a gate of its own name."""
+    return {"id": id, "uses": "bench.gate", "with": {"name": gate or id, "value": value}, **keys}
+
+
+def flaky_step(id: str, value: object = None, *, name: str = "", **keys: object) -> Step:
+    """Write a step that fails until the test mends it."""
+    return {"id": id, "uses": "trial.flaky", "with": {"name": name or id, "value": value}, **keys}
