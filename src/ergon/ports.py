@@ -71,8 +71,11 @@ class Lease(Protocol):
     run: str
     epoch: int
 
-    def release(self) -> None:
-        """Give the run up; done once, more does nothing."""
+    def release(self, done: Callable[[], None] | None = None) -> None:
+        """Give the run up; done once, more does nothing.
+
+        What is queued for the run is still written. `done` is called, from any thread, when it is free to be claimed.
+        """
 
 
 class Store(Protocol):

@@ -81,10 +81,6 @@ class Action:
     def __repr__(self) -> str:
         return f"<action {self.name}>"
 
-    def __call__(self, *arguments: Any, **named: Any) -> Any:
-        """Call the function as it is, without checks."""
-        return self.function(*arguments, **named)
-
     def __reduce__(self) -> tuple[object, ...]:
         module, qualname = self.name.split(":") if ":" in self.name else _home(self.function)
         if "<" in qualname:

@@ -55,8 +55,12 @@ def ending_of(
     outputs: object,
     files: Sequence[Path],
     warnings: Sequence[tuple[str, str]] = (),
+    shown: bool = False,
 ) -> Ending:
-    """Tell of a run; `outputs` are those of its document, `files` those that it wrote."""
+    """Tell of a run; `outputs` are those of its document, `files` those that it wrote.
+
+    `shown` says that its steps stand above already.
+    """
     look = run_look(status)
     workflow = state.frame.graph.workflow
     end = state.ended_at or until
@@ -69,7 +73,7 @@ def ending_of(
         Section("Went wrong", list(_failures(state))),
         Section("Warnings", list(_warnings(warnings))),
         Section("Waits", list(_waits(state))),
-        Section("Next", list(_next(state, status))),
+        Section("Next", list(_next(state, status, shown))),
     )
     return Ending(look, title, [section for section in sections if section.lines])
 
@@ -147,14 +151,14 @@ def _waits(state: RunState) -> Iterator[Line]:
 # ---- what to type next ---------------------------------------------------------------------------------------
 
 
-def _next(state: RunState, status: str) -> Iterator[Line]:
+def _next(state: RunState, status: str, shown: bool) -> Iterator[Line]:
     run = state.run
     failed = state.failed_step or next((step.path for step in instances(state) if step.status is StepStatus.FAILED), "")
     if status in ("failed", "partial"):
         yield Line(f"ergon show {run} --traceback", "where it went wrong")
         if failed:
             yield Line(f"ergon logs {run} {quote(failed)}", "what the step printed")
-    else:
+    elif not shown:
         yield Line(f"ergon show {run}", "what every step did")
     if status == "failed":
         yield Line(f"ergon resume {run}", "go on from there, with the file as it is then")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import time
@@ -121,6 +122,7 @@ class Foreground:
             stopping = Stopping(self.app)
             watch, view = self._view(run, after)
             started.when_at_rest(lambda: inbox.put(_REST))
+            wake_collector()
             try:
                 _wait(inbox, stopping, view)
             finally:
@@ -154,6 +156,12 @@ class Foreground:
         """Tell what became of a run."""
         show_ending(self.app, run, json=self.json, warnings=warnings)
         return exit_code(self.app.record(run).status)
+
+
+def wake_collector() -> None:
+    """Let the garbage collector work from now on, without going through what start-up has made."""
+    gc.freeze()
+    gc.enable()
 
 
 def _wait(inbox: SimpleQueue[int], stopping: Stopping, view: View) -> None:

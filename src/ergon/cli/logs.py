@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import time
 from collections.abc import Iterable
@@ -42,6 +43,7 @@ def logs(
         record = app.record(run)
         reader = app.history(record.id).log(record.id)
         told = _tell(reader.read(), step)
+        gc.enable()
         while follow and app.record(record.id).status in _GOING_ON:
             time.sleep(_PAUSE)
             told += _tell(reader.read(), step)

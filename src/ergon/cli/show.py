@@ -69,7 +69,7 @@ def _show(history: Any, record: RunRecord, state: RunState, document: dict[str, 
         until=history.until(record),
         outputs=document["outputs"],
         files=history.files(state),
-        warnings=(),
+        shown=True,
     )
     if terminal.is_live:
         show_panel(ending)
@@ -83,6 +83,8 @@ def _facts(record: RunRecord, state: RunState, document: dict[str, Any]) -> Iter
     began = record.started_at or record.created_at
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(began))
     parameters: Any = to_json(state.frame.parameters)
+    secret = {given.name for given in state.frame.graph.workflow.parameters if given.type == "secret"}
+    parameters |= dict.fromkeys(secret & set(parameters), "***")
     facts = {
         "run": record.id,
         "workflow": record.workflow,

@@ -105,37 +105,47 @@ class Blocks:
         else:
             self._do.scheduler.offer(step)
 
-    def open_next(self, step: StepState) -> None:
-        """Open the next item of a `for_each`, or the next iteration of a loop that has one action."""
+    def open_next(self, step: StepState) -> bool:
+        """Open the next item of a `for_each`, or the next iteration of a loop that has one action.
+
+        Gives whether an action was started, which then gives back what the block took of the resources for it.
+        """
         index = len(step.bodies or {})
         if step.stopping or step.settled:
-            return
+            return False
         if step.node.kind == "for_each" and (index >= step.count or not self._room(step)):
-            return
+            return False
+        started = False
         path = f"{step.path}[{index}]"
         if step.node.bodies[0].leaf:
-            self._open_leaf(step, path)
+            started = self._open_leaf(step, path)
         else:
             self._open_body(step, path, index)
-        if step.node.kind == "for_each" and index + 1 < step.count and self._room(step):
+        self._offer_rest(step)
+        return started
+
+    def _offer_rest(self, step: StepState) -> None:
+        """Queue a `for_each` again, if it has more items and room for one."""
+        is_open = step.node.kind == "for_each" and not step.settled and not step.stopping
+        if is_open and len(step.bodies or {}) < step.count and self._room(step):
             self._do.scheduler.offer(step)
 
     def _room(self, step: StepState) -> bool:
         limit = step.node.step.concurrency
         return limit is None or step.open < limit
 
-    def _open_leaf(self, step: StepState, path: str) -> None:
+    def _open_leaf(self, step: StepState, path: str) -> bool:
         node = step.node.bodies[0].nodes[0]
         verdict = judge(node, None, step.body)
         if verdict.kind == "skip":
             self._journal.emit(e.STEP_SKIPPED, path, 0, {"reason": verdict.reason})
             self.body_settled(self._state.steps[path].body)
-            return
+            return False
         self._journal.emit(e.STEP_STARTED, path, 1)
         leaf = self._state.steps[path]
-        self._do.scheduler.entered(leaf.body)
         self._do.attempts.expect(leaf)
         self._journal.after(lambda: self._do.attempts.launch(leaf))
+        return True
 
     # ---- loops ---------------------------------------------------------------------------------------------------
 
@@ -290,12 +300,10 @@ class Blocks:
 
     # ---- ending --------------------------------------------------------------------------------------------------
 
-    def settled_inside(self, step: StepState) -> None:
-        """Look whether a step has won the race that its block is (S29)."""
+    def raced(self, step: StepState) -> None:
+        """Let a step win the race that its block is, if it is the first: at once, before another one ends (S29)."""
         owner = step.body.owner
-        if owner is None or owner.node.kind != "parallel" or owner.node.step.wait_for != "any":
-            return
-        if step.status is StepStatus.SUCCEEDED and not owner.winner and not step.body.stopping:
+        if owner is not None and not owner.winner and not step.body.stopping:
             self._journal.emit(e.RACE_WON, owner.path, 0, {"winner": step.node.id})
             self._do.stop(step.body, "race")
 
@@ -305,8 +313,6 @@ class Blocks:
         if owner is None:
             self._do.close_root()
             return
-        for child in body.children:
-            self.settled_inside(child)
         status, error = result_of(body)
         if owner.node.kind == "action":
             self._do.close_child(owner, body, status, error)
@@ -373,7 +379,7 @@ class Blocks:
         elif owner.open == 0 and (owner.stopping or len(owner.bodies or {}) >= owner.count):
             self._end(owner)
         else:
-            self._do.scheduler.offer(owner)
+            self._offer_rest(owner)
 
     def stopped(self, step: StepState) -> None:
         """End a block that was told to stop, once nothing in it is open."""
@@ -401,6 +407,9 @@ class Blocks:
             self._succeed(step, tolerated=bool(failed) and tolerant)
 
     def _succeed(self, step: StepState, *, tolerated: bool) -> None:
+        if step.node.step.wait_for == "any" and not step.winner:
+            self._do.skip(step, "none of its steps ran")
+            return
         data: dict[str, object] = {"gathers": _gathers(step)}
         if tolerated:
             data["tolerated"] = True
@@ -424,10 +433,10 @@ def result_of(body: BodyState) -> tuple[BodyStatus, ErrorRecord | None]:
     """Say what became of a body whose steps have all ended: a pure function of them."""
     if body.status != "open":
         return body.status, body.error
-    failed = [c for c in body.children if c.status is StepStatus.FAILED and not c.node.step.optional]
     race = body.owner is not None and body.owner.node.step.wait_for == "any"
     if race and body.owner is not None and body.owner.winner:
         return "succeeded", None
+    failed = [c for c in body.children if c.status is StepStatus.FAILED and (race or not c.node.step.optional)]
     if failed and body.stopping != "race":
         first = min(failed, key=lambda c: c.ended_at or 0.0)
         return "failed", first.error

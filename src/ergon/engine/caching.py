@@ -64,9 +64,7 @@ class Caching:
         parts = [handler.name, handler.code(), str(policy.version), self.values.encode(extra)]
         parts.append(self.values.canonical(hidden))
         for name in sorted(handler.path_inputs):
-            given = inputs.get(name)
-            if isinstance(given, (str, Path)):
-                parts.append(self._content(self.resolve(step, str(given))))
+            parts += [self._content(self.resolve(step, path)) for path in _paths(inputs.get(name))]
         for part in parts:
             digest.update(len(part).to_bytes(8, "big"))
             digest.update(part.encode("utf-8", "surrogatepass"))
@@ -96,3 +94,11 @@ class Caching:
         if any(self._content(Path(path)) != sha256 for path, sha256 in record.files.items()):
             return None
         return record.value
+
+
+def _paths(given: object) -> list[str]:
+    """Give the paths in an input: one, or the members of a list or mapping that are paths and not data."""
+    if isinstance(given, Mapping):
+        given = list(given.values())
+    members = given if isinstance(given, (list, tuple)) else (given,)
+    return [str(member) for member in members if isinstance(member, (str, Path))]

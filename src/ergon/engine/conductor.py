@@ -34,8 +34,8 @@ class BlockLogic(Protocol):
     def open(self, step: StepState) -> None:
         """Start a block."""
 
-    def open_next(self, step: StepState) -> None:
-        """Open a block's next item, for which there is room."""
+    def open_next(self, step: StepState) -> bool:
+        """Open a block's next item, for which there is room; gives whether an action was started for it."""
 
     def body_settled(self, body: BodyState) -> None:
         """Go on after all steps of a body have ended."""
@@ -43,8 +43,8 @@ class BlockLogic(Protocol):
     def stopped(self, step: StepState) -> None:
         """Go on after a block was told to stop."""
 
-    def settled_inside(self, step: StepState) -> None:
-        """Look at a step that ended inside a block whose body goes on."""
+    def raced(self, step: StepState) -> None:
+        """Take in that a step succeeded inside a block that waits for the first success."""
 
 
 class Conductor:
@@ -98,8 +98,8 @@ class Conductor:
                     return wake
             elif step.node.kind == "action":
                 self.start_action(step)
-            else:
-                self.blocks.open_next(step)
+            elif not self.blocks.open_next(step):
+                scheduler.released(step)
 
     def _follow(self, step: StepState) -> None:
         """Let others follow from a step that has settled."""
@@ -111,8 +111,6 @@ class Conductor:
             self._failed(step, body)
         if body.unsettled == 0 and body.status == "open":
             self.blocks.body_settled(body)
-        elif body.owner is not None:
-            self.blocks.settled_inside(step)
 
     # ---- judging -------------------------------------------------------------------------------------------------
 
@@ -184,6 +182,9 @@ class Conductor:
         self.waits.drop(step)
         self.journal.emit(e.STEP_SUCCEEDED, step.path, step.attempt, data, value)
         self._settled.append(step)
+        owner = step.body.owner
+        if owner is not None and owner.node.step.wait_for == "any":
+            self.blocks.raced(step)
 
     def fail(self, step: StepState, error: ErrorRecord, data: Mapping[str, object] = NO_DATA) -> None:
         """Let a step fail after its last attempt, or let something stand in for it (S31)."""

@@ -316,17 +316,21 @@ class Engine:
         self._deliver({run: equipment.store.commands(run)})
 
     def _left(self, live: LiveRun, error: BaseException | None) -> None:
-        run = live.state.run
-        live.lease.release()
+        run, means = live.state.run, self._means
+        assert means is not None
         self._live.pop(run, None)
         self._admission.leave(run)
         if not self._live:
             sys.setswitchinterval(self._interval)
+        # Whoever waits for the run may resume it at once, here or elsewhere: it is told when the run is free.
+        live.lease.release(lambda: means.acknowledgements.deliver(lambda: self._rested(run, error)))
+        if not self._closed:
+            self._admit()
+
+    def _rested(self, run: str, error: BaseException | None) -> None:
         handle = self._handles.pop(run, None)
         if handle is not None:
             handle.rest(error)
-        if not self._closed:
-            self._admit()
 
     # ---- commands ------------------------------------------------------------------------------------------------
 

@@ -78,17 +78,7 @@ class LiveRun:
             concurrency=(not means.overrules and settings.concurrency) or means.concurrency,
             capacities=state.frame.graph.capacities,
         )
-        self.attempts = Attempts(
-            run=state.run,
-            loop=means.loop,
-            pool=means.pool,
-            catalog=means.catalog,
-            executors=means.executors,
-            evaluator=self.evaluator,
-            caching=caching(self.evaluator),
-            services=services,
-            report=self._report,
-        )
+        self.attempts = self._make_attempts(caching(self.evaluator))
         self.waits = Waits(means.clock, self.post)
         self.conductor = Conductor(
             journal=self.journal,
@@ -110,6 +100,19 @@ class LiveRun:
         """Count what goes on in it beside waits: attempts, evaluations, turns that are due, commits."""
         under_way = len(self.attempts) + self.evaluator.outstanding + len(self._inbox)
         return under_way + self._turning + (not self.journal.quiet)
+
+    def _make_attempts(self, caching: Caching) -> Attempts:
+        return Attempts(
+            run=self.state.run,
+            loop=self._means.loop,
+            pool=self._means.pool,
+            catalog=self._means.catalog,
+            executors=self._means.executors,
+            evaluator=self.evaluator,
+            caching=caching,
+            services=self.services,
+            report=self._report,
+        )
 
     # ---- turns ---------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from ergon.model.graph import Capacity
 from ergon.model.states import BodyState, RunState, StepState, StepStatus
@@ -18,7 +19,7 @@ _PENDING = StepStatus.PENDING
 
 @dataclass(slots=True)
 class _Resource:
-    """How much of a resource is taken, and when units of a rate were taken."""
+    """How much of a resource is taken, when units of a rate were taken, and who waits for some."""
 
     capacity: Capacity
     taken: float = 0.0
@@ -28,7 +29,7 @@ class _Resource:
     def wait(self, amount: float, now: float) -> float | None:
         """Give how long until `amount` can be had: 0 for now, None for when some is given back."""
         if not self.capacity.period:
-            return 0.0 if self.taken + amount <= self.capacity.amount else None
+            return 0.0 if self.taken + amount <= self.capacity.amount or not self.taken else None
         while self.grants and self.grants[0][0] + self.capacity.period <= now:
             self.taken -= self.grants.popleft()[1]
         if self.taken + amount <= self.capacity.amount or not self.grants:
@@ -52,12 +53,16 @@ class Scheduler:
         self._resources = {name: _Resource(capacity) for name, capacity in capacities.items()}
         self._ready: deque[StepState] = deque()
         self._sources: deque[StepState] = deque()
+        self._offered: set[StepState] = set()
         """Blocks that have another item to open, once nothing else is ready for a free slot (S26)."""
         self.unjudged: deque[StepState] = deque()
         """Steps whose sources have all settled, and that nobody has judged yet."""
 
     def entered(self, body: BodyState) -> None:
         """Take in a body: new, or found at a resume."""
+        for name, capacity in body.frame.graph.capacities.items():
+            if name not in self._resources:  # a child workflow's own; of one name, the outermost counts
+                self._resources[name] = _Resource(capacity)
         counts: list[int] = []
         for child in body.children:
             count = 0
@@ -111,54 +116,76 @@ class Scheduler:
         self._ready.append(step)
 
     def offer(self, block: StepState) -> None:
-        """Queue a block that has another item to open."""
-        self._sources.append(block)
+        """Queue a block that has another item to open, unless it is queued already."""
+        if block not in self._offered:
+            self._offered.add(block)
+            self._sources.append(block)
 
     def take(self, now: float) -> tuple[StepState | None, float | None]:
         """Give the next of the queue that fits the limits, or None and the seconds until a rate lets one start."""
-        wake: float | None = None
-        state = self._state
-        while (self._ready or self._sources) and state.running < self._concurrency:
-            step = self._ready.popleft() if self._ready else self._sources.popleft()
+        state, ready = self._state, self._ready
+        while state.running < self._concurrency:
+            if ready:
+                step = ready.popleft()
+            elif self._sources:
+                step = self._sources.popleft()
+                self._offered.discard(step)
+            else:
+                break
+            asked = _asked(step)
             if not _wanted(step):
-                continue
-            asked = step.node.step.resources
-            if not asked:
+                self._call_up(asked, now)
+            elif not asked or self._grant(step, asked, now):
                 return step, None
-            delay = self._try(step, asked, now)
-            if delay == 0.0:
-                return step, None
-            if delay is not None:
-                wake = delay if wake is None else min(wake, delay)
-        return None, wake
+        return None, self._wake(now) if self._resources else None
 
-    def _try(self, step: StepState, asked: Mapping[str, float], now: float) -> float | None:
-        """Take what a step asks for and give 0, or park it and give when to look again (None: on release)."""
-        for name, amount in asked.items():
-            resource = self._resources[name]
-            delay = resource.wait(amount, now)
-            if delay != 0.0:
-                resource.parked.append(step)
-                return delay
-        for name, amount in asked.items():
-            self._resources[name].take(amount, now)
-        return 0.0
+    # ---- resources -----------------------------------------------------------------------------------------------
+
+    def _grant(self, step: StepState, asked: Mapping[str, float], now: float) -> bool:
+        """Take what a step asks for, or park it where it is wanting; then whoever is next may try."""
+        short = next((name for name in asked if self._resources[name].wait(asked[name], now) != 0.0), None)
+        if short is not None:
+            self._resources[short].parked.append(step)
+        else:
+            for name, amount in asked.items():
+                self._resources[name].take(amount, now)
+        self._call_up(asked, now)
+        return short is None
+
+    def _call_up(self, names: Iterable[str], now: float) -> None:
+        """Queue the first that waits for each resource, if there is enough for it: one, and not all, so that a
+        resource that thousands wait for costs no more for each of them."""
+        for name in names:
+            parked = self._resources[name].parked
+            while parked and not _wanted(parked[0]):
+                parked.popleft()
+            if parked and self._resources[name].wait(_asked(parked[0])[name], now) == 0.0:
+                self._ready.append(parked.popleft())
+
+    def _wake(self, now: float) -> float | None:
+        """Give the seconds until a rate lets somebody start who waits for it."""
+        delays = [
+            resource.wait(_asked(resource.parked[0])[name], now)
+            for name, resource in self._resources.items()
+            if resource.capacity.period and resource.parked
+        ]
+        return min((delay for delay in delays if delay is not None), default=None)
 
     def released(self, step: StepState) -> None:
-        """Give back what an action that has ended took."""
-        for name, amount in step.node.step.resources.items():
-            resource = self._resources[name]
-            if not resource.capacity.period:
-                resource.taken -= amount
-            self._ready.extend(resource.parked)
-            resource.parked.clear()
+        """Give back what an action that has ended, or an item that was not opened, took."""
+        asked = _asked(step)
+        if not asked:
+            return
+        for name, amount in asked.items():
+            if not self._resources[name].capacity.period:
+                self._resources[name].taken -= amount
+        self._call_up([name for name in asked if not self._resources[name].capacity.period], 0.0)
 
     def woken(self) -> None:
-        """Queue again whoever waits for a rate."""
+        """Queue the first that waits for each rate: its time has come."""
         for resource in self._resources.values():
-            if resource.capacity.period:
-                self._ready.extend(resource.parked)
-                resource.parked.clear()
+            if resource.capacity.period and resource.parked:
+                self._ready.append(resource.parked.popleft())
 
     def restore(self, bodies: Iterable[BodyState]) -> None:
         """Build the countdown of a run found in the journal: the same steps as when it was live."""
@@ -167,8 +194,21 @@ class Scheduler:
                 self.entered(body)
 
     def has_ready(self) -> bool:
-        """Say whether anything is queued or parked."""
-        return bool(self._ready) or bool(self._sources) or any(r.parked for r in self._resources.values())
+        """Say whether anything is queued, or parked and still wanted."""
+        if self._ready or self._sources:
+            return True
+        return any(_wanted(step) for resource in self._resources.values() for step in resource.parked)
+
+
+_NOTHING: Final[Mapping[str, float]] = {}
+
+
+def _asked(step: StepState) -> Mapping[str, float]:
+    """Give what a step takes of the resources; a block takes only what its one action does, of which it opens one."""
+    node = step.node
+    if node.kind == "action" or node.bodies[0].leaf:
+        return node.step.resources
+    return _NOTHING
 
 
 def _wanted(step: StepState) -> bool:

@@ -22,6 +22,7 @@ from ergon.loading.suggestions import closest
 
 _NAME: Final = re.compile(r"(?P<module>[^\W\d]\w*(?:\.[^\W\d]\w*)*):(?P<function>[^\W\d]\w*(?:\.[^\W\d]\w*)*)")
 _MAX_SOURCE: Final = 2_000_000
+"""Bytes of all modules that one check reads; functions of further ones are taken to be there."""
 _TRANSPARENT: Final = frozenset({"action", "cache", "lru_cache", "wraps"})
 """Decorators that leave a function's signature as it is written."""
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -54,6 +55,7 @@ class SourceReader:
         self._folder = folder
         self._modules: dict[str, ast.Module | None] = {}
         self._is_fresh = False
+        self._left = _MAX_SOURCE
 
     def signature(self, name: str) -> Signature | None:
         """Give a function's inputs; None where it is there, but not as text. Raises NotFound."""
@@ -81,7 +83,8 @@ class SourceReader:
             return None
         try:
             data = file.read_bytes()
-            if len(data) > _MAX_SOURCE:
+            self._left -= len(data)
+            if self._left < 0:
                 return None
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")

@@ -186,7 +186,7 @@ def _run_stopping(state: RunState, event: Event) -> None:
     if index is None:
         block.stopping = mode
     for body in bodies.values() if index is None else (bodies[index],):
-        if body.status == "open":
+        if body.unsettled:
             body.stopping = mode
 
 
@@ -364,6 +364,7 @@ def _step_succeeded(state: RunState, event: Event) -> None:
     step.output = event.value
     step.ended_at = event.at
     step.wait = step.process = None
+    step.error = None
     if not data:
         step.origin = "computed"
         return

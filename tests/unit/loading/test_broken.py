@@ -127,6 +127,18 @@ def test_a_check_answers_in_time_s15(name: str) -> None:
     assert loaded.text
 
 
+def test_a_file_has_twenty_thousand_steps_at_most() -> None:
+    steps = "".join(f"  - {{id: s{n}, uses: core.noop}}\n" for n in range(20_001))
+    assert told(load_text(HEADER + "steps:\n" + steps)) == ["E128 3:1"]
+    assert load_text(HEADER + "steps:\n" + steps.removesuffix("  - {id: s20000, uses: core.noop}\n")).ok
+
+
+def test_templates_that_would_take_too_long_are_not_read_s15() -> None:
+    steps = "".join(f"  - {{id: s{n}, uses: core.noop, when: run.id > {n} and {n}}}\n" for n in range(15_000))
+    found = told(load_text(HEADER + "steps:\n" + steps))
+    assert [code.split()[0] for code in found] == ["E129"]
+
+
 def test_a_large_file_is_read_quickly_s2() -> None:
     """S2: 10,000 steps compose in 0.5 s and are checked in about 2 s (here with room for a busy machine)."""
     steps = "".join(

@@ -15,7 +15,9 @@ from ergon.adapters.executors.streams import current_context
 from ergon.errors import Timeout
 from ergon.ports import Call
 
-_HINT: Final = "The action was cancelled; `run_on: process` runs one that does not let itself be cancelled."
+_HINT: Final = "It was cancelled and goes on: with `run_on: process` the step runs where it can be ended."
+_TURNS: Final = 3
+"""Turns of the loop in which an action that lets itself be cancelled has ended."""
 
 
 class LoopExecutor:
@@ -58,7 +60,10 @@ class LoopExecutor:
         if task.done():
             return task.result()
         self._leave(call, task)
-        raise Timeout(seconds=limit, hint=_HINT)
+        for _ in range(_TURNS):
+            if not task.done():
+                await asyncio.sleep(0)
+        raise Timeout(seconds=limit, hint="" if task.done() else _HINT)
 
     def _leave(self, call: Call, task: asyncio.Task[object]) -> None:
         if not task.done():

@@ -46,17 +46,21 @@ class SqliteLease:
 
     __slots__ = ("_give_up", "_released", "epoch", "run")
 
-    def __init__(self, run: str, epoch: int, give_up: Callable[[SqliteLease], None]) -> None:
+    def __init__(self, run: str, epoch: int, give_up: Callable[[SqliteLease, Callable[[], None]], None]) -> None:
         self.run = run
         self.epoch = epoch
         self._give_up = give_up
         self._released = False
 
-    def release(self) -> None:
+    def release(self, done: Callable[[], None] | None = None) -> None:
         """Give the run up, after what is queued for it was written; done once, more does nothing."""
         if not self._released:
             self._released = True
-            self._give_up(self)
+            self._give_up(self, done or _nothing)
+
+
+def _nothing() -> None:
+    """Tell nobody that a run was given up."""
 
 
 class Claimed(NamedTuple):

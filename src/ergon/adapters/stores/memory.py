@@ -97,10 +97,12 @@ class _Lease:
     epoch: int
     _leases: dict[str, _Lease] = field(repr=False)
 
-    def release(self) -> None:
+    def release(self, done: Callable[[], None] | None = None) -> None:
         """Give the run up; done once, more does nothing."""
         if self._leases.get(self.run) is self:
             del self._leases[self.run]
+            if done is not None:
+                done()
 
 
 class MemoryStore:

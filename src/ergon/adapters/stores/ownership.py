@@ -86,14 +86,16 @@ class Ownership:
         except (sqlite3.Error, OSError) as error:
             raise translate(error, self._path) from error
 
-    def _give_up(self, lease: SqliteLease) -> None:
+    def _give_up(self, lease: SqliteLease, done: Callable[[], None]) -> None:
         """Let a run go when all that is queued for it was written."""
         if self.leases.get(lease.run) is lease:
             del self.leases[lease.run]
-            if not self._writer.post(lambda: self._let_go(lease)):
-                self._locks.release(lease.run)
+            if self._writer.post(lambda: self._let_go(lease, done)):
+                return
+            self._locks.release(lease.run)
+        done()
 
-    def _let_go(self, lease: SqliteLease) -> None:
+    def _let_go(self, lease: SqliteLease, done: Callable[[], None]) -> None:
         """Unlock, and tell other hosts that the owner's heart beats no more; in the writer's thread."""
         try:
             with self._transactions.write(full=False) as db:
@@ -103,6 +105,7 @@ class Ownership:
         finally:
             self._ledger.forget(lease.run)
             self._locks.release(lease.run)
+            done()
 
     def owner(self, run: str, claimed: Claimed | None = None) -> Owner | None:
         """Say who owns a run; None if nobody alive does. `claimed` is what its row says, if that was read."""

@@ -57,11 +57,17 @@ async def test_an_action_that_ignores_its_limit_lingers(context: FakeContext) ->
             except asyncio.CancelledError:
                 continue
 
-    with pytest.raises(Timeout):
+    with pytest.raises(Timeout, match="goes on: with `run_on: process`"):
         await executor.execute(call_of(stubborn, context, 0.01))
     assert not await executor.idle(context.run, context.step)
     gate.set()
     assert await executor.idle(context.run, context.step)
+
+
+async def test_an_action_that_ends_at_its_limit_needs_no_advice(context: FakeContext) -> None:
+    with pytest.raises(Timeout) as caught:
+        await LoopExecutor().execute(call_of(probes.hang_async, context, 0.01))
+    assert caught.value.hint == ""
 
 
 async def test_a_late_failure_is_not_complained_of(context: FakeContext) -> None:
