@@ -1,10 +1,18 @@
-"""`python -m benchmarks`: what Ergon costs, beside what it stands on."""
+"""`python -m benchmarks`: what Ergon costs, beside what it stands on; with `--peers`, beside other engines."""
 
 from __future__ import annotations
 
+import argparse
+
 from benchmarks import engine, startup
+from benchmarks.peers import compare
 
 if __name__ == "__main__":
-    startup.report()
-    print()
-    engine.report()
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--peers", action="store_true", help="measure beside other engines, each installed on its own")
+    if parser.parse_args().peers:
+        compare.report()
+    else:
+        startup.report()
+        print()
+        engine.report()

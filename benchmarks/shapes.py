@@ -26,7 +26,12 @@ def needs(shape: str, number: int) -> list[int]:
 def workflow(shape: str, size: int) -> Workflow:
     """Give a workflow: the shapes above, `values` (a chain that passes its value on), `for_each`, `thread`."""
     if shape == "for_each":
-        block = {"id": "each", "for_each": list(range(size)), "uses": "core.noop", "with": {"value": "{{ item }}"}}
+        block: dict[str, object] = {
+            "id": "each",
+            "for_each": list(range(size)),
+            "uses": "core.noop",
+            "with": {"value": "{{ item }}"},
+        }
         return _made(shape, [block])
     if shape == "thread":
         return _made(shape, [{"id": f"s{i}", "uses": "builtins:abs", "with": {"x": i}} for i in range(size)])

@@ -188,7 +188,11 @@ def _errors() -> str:
         "and the next move. The names under *in a run* are the stable error types that `retry: {on: [...]}` takes, "
         "as does the class name of any Python exception that an action raises.\n",
     ]
-    for title, base in (("Before a run", errors.Invalid), ("In a run", errors.StepError), ("The store", errors.StoreError)):
+    for title, base in (
+        ("Before a run", errors.Invalid),
+        ("In a run", errors.StepError),
+        ("The store", errors.StoreError),
+    ):
         parts += [f"## {title}\n", "| type | family | meaning |", "| --- | --- | --- |"]
         for kind in sorted(_below(base), key=lambda k: k.__name__):
             summary = (inspect.getdoc(kind) or "").splitlines()[0].replace("|", "\\|")
@@ -212,7 +216,7 @@ def _command_line() -> str:
     parts = [
         "# The command line\n",
         _NOTE,
-        "`RUN` is a run's id, a unique beginning of one, or `last`. Every command takes `--help`, which shows examples. "
+        "`RUN` is a run's id, a unique beginning of one, or `last`. Every command takes `--help`, with examples. "
         "`ergon --install-completion` installs completion for your shell.\n",
     ]
     for name in COMMANDS:
@@ -263,9 +267,9 @@ def _settings() -> str:
     parts = [
         "# Settings\n",
         _NOTE,
-        "Each comes from, one over the other: its default, your own file, the workspace's `ergon.yaml`, a profile in it "
-        "(`--profile NAME` or `ERGON_PROFILE`), the workflow's `settings`, the environment (`ERGON_CONCURRENCY=4`), the "
-        "command line (`--set concurrency=4`). `ergon settings` shows each value and where it came from.\n",
+        "Each comes from, one over the other: its default, your own file, the workspace's `ergon.yaml`, a profile "
+        "in it (`--profile NAME` or `ERGON_PROFILE`), the workflow's `settings`, the environment "
+        "(`ERGON_CONCURRENCY=4`), the command line (`--set concurrency=4`). `ergon settings` shows each value and where it came from.\n",
         _table(Settings),
     ]
     return "\n".join(parts)
@@ -276,7 +280,7 @@ def main() -> None:
     REFERENCE.mkdir(exist_ok=True)
     for name, text in pages().items():
         (REFERENCE / name).write_text(text, encoding="utf-8")
-        print(f"docs/reference/{name}", file=sys.stderr)
+        sys.stderr.write(f"docs/reference/{name}\n")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from ergon.adapters.clocks.system import SystemClock
 from ergon.engine.engine import Engine, Equipment
 from ergon.engine.handle import Handle
 from ergon.engine.history import History
-from ergon.engine.logs import LogWriter
+from ergon.engine.logs import Lines, LogLine, LogWriter
 from ergon.engine.means import OpenedChild
 from ergon.engine.plan import Plan, plan_of
 from ergon.engine.pruning import prune
@@ -478,6 +478,8 @@ def _adapter(group: str, port: str, url: str) -> Any:  # Any: the port's type is
 __all__ = [
     "App",
     "How",
+    "Lines",
+    "LogLine",
     "Options",
     "Plan",
     "Selection",

@@ -59,13 +59,13 @@ class DiagnosticLike(Protocol):
 class Invalid(ErgonError):
     """The request itself is wrong; nothing was run."""
 
-    family = "configuration"
+    family: ClassVar[Family] = "configuration"
 
 
 class WorkflowInvalid(Invalid):
     """A workflow has faults; `diagnostics` lists them all."""
 
-    family = "validation"
+    family: ClassVar[Family] = "validation"
 
     def __init__(self, *, diagnostics: Sequence[DiagnosticLike], file: str = "") -> None:
         super().__init__()
@@ -83,7 +83,7 @@ class WorkflowInvalid(Invalid):
 class TemplateInvalid(Invalid):
     """A template cannot be read; `line` and `column` (from 1) are inside the template's own text."""
 
-    family = "validation"
+    family: ClassVar[Family] = "validation"
 
     def __init__(self, *, source: str, reason: str, line: int = 1, column: int = 1, hint: str = "") -> None:
         super().__init__()
@@ -96,7 +96,7 @@ class TemplateInvalid(Invalid):
 class ParameterInvalid(Invalid):
     """A parameter is missing, unknown or out of its bounds."""
 
-    family = "validation"
+    family: ClassVar[Family] = "validation"
 
     def __init__(self, *, name: str, reason: str, hint: str = "") -> None:
         super().__init__()
@@ -205,7 +205,7 @@ class AdapterUnknown(Invalid):
 class ExtraMissing(Invalid):
     """A package is needed that the core does not bring."""
 
-    family = "dependency"
+    family: ClassVar[Family] = "dependency"
 
     def __init__(self, *, package: str, extra: str, purpose: str) -> None:
         super().__init__()
@@ -248,7 +248,7 @@ class ActionFailed(StepError):
 class TemplateFailed(StepError):
     """A template was evaluated and could not give a value."""
 
-    family = "validation"
+    family: ClassVar[Family] = "validation"
 
     def __init__(self, *, source: str, reason: str, hint: str = "") -> None:
         super().__init__()
@@ -261,7 +261,7 @@ class TemplateFailed(StepError):
 class InputInvalid(StepError):
     """An action's input has the wrong type or value."""
 
-    family = "validation"
+    family: ClassVar[Family] = "validation"
 
     def __init__(self, *, action: str, field: str, reason: str, hint: str = "") -> None:
         super().__init__()
@@ -296,7 +296,7 @@ class LoopLimit(StepError):
 class ValidatorFailed(StepError):
     """An output did not pass a `validate` rule."""
 
-    family = "validation"
+    family: ClassVar[Family] = "validation"
 
     def __init__(self, *, that: str, message: str = "") -> None:
         super().__init__()
@@ -309,7 +309,7 @@ class ValidatorFailed(StepError):
 class NotStorable(StepError):
     """A value has no codec; `where` is its place in the output, such as `[2].rows`."""
 
-    family = "validation"
+    family: ClassVar[Family] = "validation"
 
     def __init__(self, *, where: str, kind: str, hint: str = "") -> None:
         super().__init__()
@@ -346,7 +346,7 @@ class ProcessDied(StepError):
 class PathRefused(StepError):
     """A path lies outside the workspace and its allow-list."""
 
-    family = "configuration"
+    family: ClassVar[Family] = "configuration"
 
     def __init__(self, *, path: str, workspace: str) -> None:
         super().__init__()
@@ -360,7 +360,7 @@ class PathRefused(StepError):
 class SecretMissing(StepError):
     """The vault has no secret of this name."""
 
-    family = "configuration"
+    family: ClassVar[Family] = "configuration"
 
     def __init__(self, *, name: str, hint: str = "") -> None:
         super().__init__()
@@ -373,7 +373,7 @@ class SecretMissing(StepError):
 class ArtifactDamaged(StepError):
     """An artifact is missing or its bytes do not have their hash."""
 
-    family = "dependency"
+    family: ClassVar[Family] = "dependency"
 
     def __init__(self, *, sha256: str, reason: str) -> None:
         super().__init__()
@@ -399,7 +399,7 @@ class CellFailed(StepError):
 class KernelDied(StepError):
     """A notebook's kernel ended, or never started (`cell` 0)."""
 
-    family = "dependency"
+    family: ClassVar[Family] = "dependency"
 
     def __init__(self, *, notebook: str, cell: int, reason: str) -> None:
         super().__init__()
@@ -416,7 +416,7 @@ class KernelDied(StepError):
 class StoreError(ErgonError):
     """The store cannot keep or give what was asked; `path` is where it lies."""
 
-    family = "dependency"
+    family: ClassVar[Family] = "dependency"
 
     def __init__(self, *, path: str, reason: str, hint: str = "") -> None:
         super().__init__()

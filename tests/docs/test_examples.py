@@ -13,8 +13,18 @@ from ergon.loading.loader import load_text
 
 ROOT = Path(__file__).parents[2]
 _BLOCK = re.compile(r"^```yaml\n(ergon: 1\n.*?)^```", re.MULTILINE | re.DOTALL)
-_FUNCTION = "def count(text: str) -> dict[str, int]:\n    words = text.split()\n    return {w: words.count(w) for w in words}\n"
-_RUNNABLE = {"hello": "succeeded", "words": "succeeded", "many": "partial", "blocks": "succeeded", "careful": "succeeded"}
+_FUNCTION = """
+def count(text: str) -> dict[str, int]:
+    words = text.split()
+    return {w: words.count(w) for w in words}
+"""
+_RUNNABLE = {
+    "hello": "succeeded",
+    "words": "succeeded",
+    "many": "partial",
+    "blocks": "succeeded",
+    "careful": "succeeded",
+}
 
 
 def _examples() -> list[tuple[str, str]]:

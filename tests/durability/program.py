@@ -32,7 +32,7 @@ def main(folder: Path, what: str, moment: str, number: int) -> None:
         handle.wait()
         if handle.error is not None:
             raise handle.error
-    print(json.dumps({"status": app.record("last").status}), flush=True)
+    sys.stdout.write(json.dumps({"status": app.record("last").status}) + "\n")
     app.close()
 
 

@@ -6,7 +6,6 @@ import random
 from pathlib import Path
 
 import pytest
-
 from tests.durability.trial import Trial
 
 _MOMENTS = ("before", "inside", "after")

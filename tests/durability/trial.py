@@ -154,5 +154,3 @@ class Trial:
             except psutil.Error:
                 continue
         return found
-
-

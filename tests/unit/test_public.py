@@ -32,7 +32,18 @@ NAMES = [
     "runs",
     "workflow",
 ]
-HEAVY = ["IPython", "bokeh", "duckdb", "httpx", "ipykernel", "jupyter_client", "nbformat", "pandas", "papermill", "typer"]
+HEAVY = [
+    "IPython",
+    "bokeh",
+    "duckdb",
+    "httpx",
+    "ipykernel",
+    "jupyter_client",
+    "nbformat",
+    "pandas",
+    "papermill",
+    "typer",
+]
 
 
 def test_the_names_are_pinned() -> None:

@@ -18,7 +18,7 @@ from ergon.model.states import RunStatus, StepState, StepStatus
 
 _BAR: Final = 18
 _WIDEST_LABEL: Final = 38
-_AROUND: Final = 5
+_AROUND: Final = 6
 """Lines of the frame that are no rows."""
 _S = StepStatus
 _COUNTED: Final = (
@@ -39,6 +39,8 @@ class Board:
         self._watch = watch
         self._label = 12
         """The widest label so far: columns do not jump."""
+        self._share = 0.0
+        """The share done so far: a bar does not go back when a block turns out to be large."""
 
     def frame(self, width: int, height: int, *, hint: str = "", now: float | None = None) -> list[Text]:
         """Give the lines of a frame that fits."""
@@ -46,10 +48,13 @@ class Board:
         watch = self._watch
         found = rows(watch.state, watch.active.values(), room=max(1, height - _AROUND))
         labels = [self._labelled(row) for row in found]
-        self._label = min(_WIDEST_LABEL, max([self._label, *(label.cell_len for label in labels)]))
+        widths = [label.cell_len for row, label in zip(found, labels, strict=True) if row.step is not None]
+        self._label = min(_WIDEST_LABEL, max([self._label, *widths]))
         lines = [self._header(now), Text()]
         lines += [self._line(row, label, now) for row, label in zip(found, labels, strict=True)]
-        lines += [Text(), self._footer(hint)]
+        lines += [Text(), self._footer(width)]
+        if hint:
+            lines.append(Text(f"  {hint}", "dim"))
         for line in lines:
             line.truncate(max(1, width - 1), overflow="ellipsis")
             line.rstrip()
@@ -107,18 +112,22 @@ class Board:
             (note, _note_style(step)),
         )
 
-    def _footer(self, hint: str) -> Text:
+    def _now_done(self) -> float:
+        fractions = {path: share for path, (share, _) in self._watch.progress.items() if share is not None}
+        return share_done(self._watch.state, fractions)
+
+    def _footer(self, width: int) -> Text:
         state = self._watch.state
+        self._share = 1.0 if state.status is RunStatus.SUCCEEDED else max(self._share, self._now_done())
         found = counts(state)
         text = Text("  ")
-        text.append_text(bar(share_done(state), 2 * _BAR))
-        text.append(f" {share_done(state):4.0%}   ")
+        colour = run_look(state.status).colour if state.ended else "cyan"
+        text.append_text(bar(self._share, min(2 * _BAR, width // 4), colour.replace("bold ", "")))
+        text.append(f" {self._share:4.0%}   ")
         parts = [(f"{found[status]} {word}", colour) for status, word, colour in _COUNTED if found[status]]
         for number, (words, colour) in enumerate(parts):
             text.append(" · " if number else "", "dim")
             text.append(words, colour)
-        if hint:
-            text.append(f"   {hint}", "dim")
         return text
 
 
@@ -133,15 +142,14 @@ def _progress(step: StepState, progress: tuple[float | None, str] | None) -> lis
     return []
 
 
-def bar(share: float, width: int) -> Text:
+def bar(share: float, width: int, colour: str = "cyan") -> Text:
     """Give a bar of a width, filled to a share from 0 to 1."""
     halves = round(min(1.0, max(0.0, share)) * width * 2)
     full, half = divmod(halves, 2)
     if not takes_unicode():
-        return Text.assemble("[", ("#" * full, "green"), ("-" * (width - full), "dim"), "]")
+        return Text.assemble("[", ("#" * full, colour), ("-" * (width - full), "dim"), "]")
     rest = width - full - half
-    style = "green" if share >= 1 else "cyan"
-    return Text.assemble(("━" * full, style), ("╸" * half, style), ("━" * rest, "bright_black"))
+    return Text.assemble(("━" * full, colour), ("╸" * half, colour), ("━" * rest, "bright_black"))
 
 
 def _spin(mark: str, running: bool, now: float) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from typing import Final
 
@@ -17,8 +16,6 @@ from ergon.cli.words import clean
 
 _FRAME: Final = 0.1
 _HINT: Final = "Ctrl-C stops; the run can go on later"
-_TALLEST: Final = 200
-"""Lines that the last frame may have: it scrolls."""
 
 
 class LiveView:
@@ -31,17 +28,17 @@ class LiveView:
         self._board = Board(watch)
         self._console = Console(force_terminal=True, width=500, no_color=not has_colours(sys.stdout))
         self._stray = StrayOutput()
-        self._screen = Screen(self._stray.write, columns=lambda: shutil.get_terminal_size().columns)
+        self._screen = Screen(self._stray.write, columns=lambda: self._stray.size()[0])
         self._hint = _HINT
         self.refresh()
 
     def refresh(self) -> None:
         """Draw what is so now."""
         self._watch.update()
-        size = shutil.get_terminal_size()
-        self._draw(size.columns, size.lines, self._hint)
+        self._draw(self._hint)
 
-    def _draw(self, columns: int, lines: int, hint: str) -> None:
+    def _draw(self, hint: str) -> None:
+        columns, lines = self._stray.size()
         frame = as_ansi(self._console, self._board.frame(columns, lines, hint=hint))
         self._screen.draw(frame, above=[clean(line) for line in self._stray.lines()])
 
@@ -53,7 +50,7 @@ class LiveView:
     def close(self) -> None:
         """Draw the last frame, for good, and give the terminal back."""
         self._watch.update()
-        self._draw(shutil.get_terminal_size().columns, _TALLEST, "")
+        self._draw("")
         self._screen.close()
         for line in self._stray.close():
             print(line)

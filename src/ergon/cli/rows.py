@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Final, Literal
 
+from ergon.model.graph import Body
 from ergon.model.states import SETTLED, BodyState, RunState, StepState, StepStatus
 
 Weight = Literal["keep", "inner", "done", "pending"]
@@ -111,9 +113,7 @@ def _folded(found: list[Row], room: int) -> list[Row]:
         if len(found) > room:
             found = _fold(found, weight, len(found) - room)
     if len(found) > room:
-        found = _trim(found, "inner", room)
-    if len(found) > room:
-        found = _trim(found, "keep", room)
+        found = _trimmed(found, room)
     return found[:room]
 
 
@@ -138,16 +138,33 @@ def _fold(found: list[Row], weight: str, surplus: int) -> list[Row]:
     return found
 
 
-def _trim(found: list[Row], weight: str, room: int) -> list[Row]:
-    """Leave out the last rows of a weight, and say how many those were."""
-    places = [n for n, row in enumerate(found) if row.weight == weight]
-    surplus = len(found) - room + 1
-    gone = places[-surplus:]
-    if len(gone) < 2:
-        return found
-    left = [row for n, row in enumerate(found) if n not in set(gone)]
-    at = gone[0]
-    return [*left[:at], _summary([found[n] for n in gone]), *left[at:]]
+def _trimmed(found: list[Row], room: int) -> list[Row]:
+    """Shorten what is shown of the insides of blocks, of the longest first, and say how much was left out."""
+    groups = [list(group) for _, group in groupby(found, key=lambda row: row.weight == "inner")]
+    inner = [group for group in groups if group[0].weight == "inner"]
+    left = max(0, room - (len(found) - sum(map(len, inner))))
+    shares: dict[int, int] = {}
+    for place, group in enumerate(sorted(inner, key=len)):
+        shares[id(group)] = min(len(group), left // (len(inner) - place))
+        left -= shares[id(group)]
+    return [row for group in groups for row in _shortened(group, shares.get(id(group), len(group)))]
+
+
+def _shortened(group: list[Row], share: int) -> list[Row]:
+    """Keep the most telling rows of a group, in their order."""
+    if len(group) <= share:
+        return group
+    ranked = sorted(range(len(group)), key=lambda place: (_dullness(group[place]), place))
+    kept = set(ranked[: max(0, share - 1)])
+    hidden = [row for place, row in enumerate(group) if place not in kept]
+    shown = [row for place, row in enumerate(group) if place in kept]
+    return [*shown, _summary(hidden)] if share else []
+
+
+def _dullness(row: Row) -> int:
+    status = row.step.status if row.step is not None else StepStatus.PENDING
+    order = (StepStatus.FAILED, StepStatus.RUNNING, StepStatus.WAITING)
+    return order.index(status) if status in order else len(order)
 
 
 def _summary(hidden: Sequence[Row]) -> Row:
@@ -177,17 +194,41 @@ def _closed(body: BodyState) -> bool:
     return body.status != "open" or (body.body.leaf and body.children[0].status in SETTLED)
 
 
-def share_done(state: RunState) -> float:
-    """Estimate the share of a run that is done, from 0 to 1: its outermost steps count alike."""
-    if state.root is None or not state.root.children:
-        return 1.0 if state.ended else 0.0
-    total = 0.0
-    for child in state.root.children:
-        if child.status in SETTLED:
-            total += 1.0
-        elif (found := done_of(child)) is not None and found[1]:
-            total += found[0] / found[1]
-    return total / len(state.root.children)
+def share_done(state: RunState, fractions: Mapping[str, float] | None = None) -> float:
+    """Estimate the share of a run that is done, from 0 to 1: every action that is known of counts alike.
+
+    `fractions` is how far outermost actions that run say they are.
+    """
+    children = state.root.children if state.root is not None else []
+    total = sum(map(_weight_of, children))
+    said = fractions or {}
+    done = sum(said.get(child.path, 0.0) if _is_busy(child) else _done_in(child) for child in children)
+    return done / total if total else float(state.ended)
+
+
+def _is_busy(step: StepState) -> bool:
+    return step.node.kind == "action" and step.status is StepStatus.RUNNING
+
+
+def _weight_of(step: StepState) -> int:
+    """Give how many actions a step stands for, as far as that is known."""
+    if step.node.kind == "action":
+        return 1
+    inside = sum(map(_size, step.node.bodies))
+    return max(1, step.count) * inside if step.node.kind == "for_each" else inside
+
+
+def _done_in(step: StepState) -> float:
+    weight = _weight_of(step)
+    if step.status in SETTLED:
+        return weight
+    found = done_of(step)
+    return weight * found[0] / found[1] if found is not None and found[1] else 0.0
+
+
+def _size(body: Body) -> int:
+    """Count the actions that stand in a body."""
+    return sum(1 if body.leaf or not node.bodies else sum(map(_size, node.bodies)) for node in body.nodes)
 
 
 def counts(state: RunState) -> Counter[StepStatus]:

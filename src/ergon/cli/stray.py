@@ -31,6 +31,14 @@ class StrayOutput:
         while view:
             view = view[os.write(self._saved[0], view) :]
 
+    def size(self) -> tuple[int, int]:
+        """Give the columns and lines of the terminal."""
+        try:
+            found = os.get_terminal_size(self._saved[0])
+        except OSError:
+            return 80, 24
+        return found.columns or 80, found.lines or 24
+
     def lines(self) -> list[str]:
         """Give the whole lines that came since."""
         data = [self._rest]

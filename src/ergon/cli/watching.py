@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from ergon.app import Lines, LogLine
 from ergon.cli.words import clean
 from ergon.model import events as e
 from ergon.model.apply import apply
@@ -32,6 +33,7 @@ class Watch:
         """How far each action says it is."""
         self.said: dict[str, str] = {}
         """The last line that each action printed or logged."""
+        self._lines = Lines(self._say)
         self.active: dict[str, StepState] = {
             path: step for path, step in self.state.steps.items() if step.status in _ACTIVE
         }
@@ -73,6 +75,7 @@ class Watch:
             return
         self.active.pop(event.step, None)
         self.progress.pop(event.step, None)
+        self._lines.end(event.step)
         if event.type in (e.RUN_REOPENED, e.RUN_EDITED):
             self.active = {path: s for path, s in self.state.steps.items() if s.status in _ACTIVE}
 
@@ -86,12 +89,9 @@ class Watch:
             fraction = data.get("fraction")
             known = float(fraction) if isinstance(fraction, (int, float)) else None
             self.progress[signal.step] = (known, clean(str(data.get("text", ""))))
-        elif signal.type in ("log", "output"):
-            lines = [line for line in clean_lines(str(data.get("text", ""))) if line]
-            if lines:
-                self.said[signal.step] = lines[-1]
+        else:
+            self._lines.take(signal)
 
-
-def clean_lines(text: str) -> list[str]:
-    """Give the lines of a text, what was written over in a line left out, without what steers a terminal."""
-    return [clean(line.rstrip("\r").rpartition("\r")[2]).strip() for line in text.splitlines()]
+    def _say(self, line: LogLine) -> None:
+        if text := clean(line.text).strip():
+            self.said[line.step] = text

@@ -7,7 +7,7 @@ from functools import partial
 
 from ergon.engine.conductor import Conductor
 from ergon.engine.verdict import STOP_REASONS, judge
-from ergon.errors import InputInvalid, LoopLimit, Timeout
+from ergon.errors import ErgonError, InputInvalid, LoopLimit, Timeout
 from ergon.model import events as e
 from ergon.model.events import NO_DATA
 from ergon.model.expressions import Template
@@ -31,36 +31,44 @@ class Blocks:
     # ---- opening -------------------------------------------------------------------------------------------------
 
     def open(self, step: StepState) -> None:
-        """Start a block, or go on with one that a resume found open."""
+        """Start a block."""
+        try:
+            limit = self._limit(step)
+        except (ErgonError, ValueError) as error:
+            self._do.fail(step, self._do.error(error, 0))
+            return
         match step.node.kind:
             case "for_each":
                 assert step.node.items is not None
                 names = self._evaluator.names(step.body)
-                self._evaluator.evaluate(step.node.items, names, step.body, partial(self._listed, step))
+                self._evaluator.evaluate(step.node.items, names, step.body, partial(self._listed, step, limit))
             case "while":
-                self._start(step)
+                self._start(step, limit)
                 self._iterate(step, 0)
             case "choose":
-                self._start(step)
+                self._start(step, limit)
                 self._choose(step, 0)
             case "parallel":
-                self._start(step)
+                self._start(step, limit)
                 self._open_body(step, step.path, 0)
             case "action":
                 raise AssertionError("an action is not a block")
 
-    def _start(self, step: StepState, data: Mapping[str, object] = NO_DATA, value: str | None = None) -> None:
-        self._journal.emit(e.STEP_STARTED, step.path, 0, data, value)
+    def _start(self, step: StepState, limit: Mapping[str, object], value: str | None = None) -> None:
+        self._journal.emit(e.STEP_STARTED, step.path, 0, limit, value)
         self.arm_limit(step)
 
+    def _limit(self, step: StepState) -> Mapping[str, object]:
+        """Give a block's time limit as its start records it; raises what its template raises."""
+        if step.node.step.timeout is None or step.node.bodies[0].leaf:
+            return NO_DATA
+        return {"timeout": self._do.seconds(step, step.node.step.timeout)}
+
     def arm_limit(self, step: StepState) -> None:
-        """Arm a block's time limit, counted from its start."""
-        limit = step.node.step.timeout
-        if limit is None or step.node.kind == "action" or step.node.bodies[0].leaf:
-            return
-        seconds = limit if isinstance(limit, (int, float)) else float(str(self._do.resolve(step)(limit)))
-        due = (step.started_at or 0.0) + seconds
-        self._do.waits.arm_until((step, "limit"), due, lambda: self._do.stop_block(step, "timeout"))
+        """Arm the time limit of a block, or of a child workflow, counted from its start."""
+        if step.limit is not None:
+            due = step.limit[1] + self._state.rested
+            self._do.waits.arm_until((step, "limit"), due, lambda: self._do.stop_block(step, "timeout"))
 
     def _open_body(self, step: StepState, path: str, index: int) -> BodyState:
         self._journal.emit(e.BODY_OPENED, path, 0, {"owner": step.path, "index": index})
@@ -71,8 +79,10 @@ class Blocks:
 
     # ---- for_each ------------------------------------------------------------------------------------------------
 
-    def _listed(self, step: StepState, value: object, error: Exception | None) -> None:
-        if step.settled:
+    def _listed(
+        self, step: StepState, limit: Mapping[str, object], value: object, error: Exception | None
+    ) -> None:
+        if step.status is not StepStatus.PENDING:
             return
         if error is None and isinstance(value, Mapping):
             value = [{"key": key, "value": member} for key, member in value.items()]
@@ -86,21 +96,24 @@ class Blocks:
             self._do.fail(step, self._do.error(error, 0))
             return
         items = list(value) if isinstance(value, (list, tuple)) else []
+        data = {**limit, "count": len(items)}
         if (text := self._reader.values.encode_inline(items)) is not None:
-            self._begin(step, len(items), text)
+            self._begin(step, data, text)
             return
 
         def encoded(result: object, error: Exception | None) -> None:
+            if step.status is not StepStatus.PENDING:
+                return
             if error is not None:
                 self._do.fail(step, self._do.error(error, 0))
-            elif not step.settled:
-                self._begin(step, len(items), str(result))
+            else:
+                self._begin(step, data, str(result))
 
         self._evaluator.in_thread(lambda: self._reader.values.encode(items), encoded)
 
-    def _begin(self, step: StepState, count: int, text: str) -> None:
-        self._start(step, {"count": count}, text)
-        if count == 0:
+    def _begin(self, step: StepState, data: Mapping[str, object], text: str) -> None:
+        self._start(step, data, text)
+        if step.count == 0:
             self._end(step)
         else:
             self._do.scheduler.offer(step)
@@ -209,10 +222,10 @@ class Blocks:
     def _iterated(self, step: StepState, body: BodyState) -> None:
         """Go on after an iteration: end, or take the next one."""
         until = step.node.until
-        if body.broken:
+        if body.broken or step.done:
             self._end(step)
             return
-        if until is None:
+        if until is None or step.tested >= body.index:
             self._iterate(step, body.index + 1)
             return
 
@@ -264,7 +277,6 @@ class Blocks:
 
     def restore(self, step: StepState) -> None:
         """Go on with a block that was open when its run was last written."""
-        self.arm_limit(step)
         for body in list((step.bodies or {}).values()):
             if body.status == "open" and not body.unsettled and not step.settled:
                 self.body_settled(body)
@@ -283,6 +295,8 @@ class Blocks:
                 self._do.scheduler.offer(step)
             case "for_each" if step.open:
                 pass
+            case "while" if step.done:
+                self._end(step)
             case "while" if not bodies:
                 self._iterate(step, 0)
             case "while":
@@ -395,8 +409,7 @@ class Blocks:
         failed = [b for b in (step.bodies or {}).values() if result_of(b)[0] == "failed"]
         tolerant = step.node.kind == "for_each" and step.node.step.on_item_error == "continue"
         if step.stopping == "timeout":
-            limit = step.node.step.timeout
-            error = Timeout(seconds=limit if isinstance(limit, float) else 0.0, what="block")
+            error = Timeout(seconds=step.limit[0] if step.limit is not None else 0.0, what="block")
             self._do.fail(step, self._do.error(error, 0))
         elif failed and not tolerant and not step.winner:
             first = min(failed, key=_ended_at)
@@ -418,6 +431,8 @@ class Blocks:
             return
 
         def then(warnings: object, error: Exception | None) -> None:
+            if step.settled:
+                return
             if error is not None:
                 self._do.fail(step, self._do.error(error, 0))
                 return

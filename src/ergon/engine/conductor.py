@@ -18,6 +18,7 @@ from ergon.engine.verdict import STOP_REASONS, judge, may_be_spared, refused, sp
 from ergon.engine.waits import Waits
 from ergon.errors import TemplateFailed
 from ergon.model import events as e
+from ergon.model.base import parse_duration
 from ergon.model.events import NO_DATA
 from ergon.model.expressions import Template, parse_template
 from ergon.model.records import ErrorRecord
@@ -223,7 +224,7 @@ class Conductor:
         if body.stopping or (owner is not None and owner.node.step.wait_for == "any"):
             return
         policy = body.frame.graph.workflow.settings.on_failure
-        if policy == "finish":
+        if policy == "finish" or (policy == "pause" and self.state.pausing):
             return
         if policy == "pause":
             self.journal.emit(e.RUN_PAUSING, "", 0, {"reason": f"step '{step.path}' failed"})
@@ -281,6 +282,10 @@ class Conductor:
             return template.evaluate(self.evaluator.names(step.body))
 
         return resolve
+
+    def seconds(self, step: StepState, limit: float | str) -> float:
+        """Give a duration that may be a template; raises `TemplateFailed` and ValueError."""
+        return parse_duration(self.resolve(step)(limit)) if isinstance(limit, str) else float(limit)
 
 
 def _conditions(step: StepState, start: Mapping[str, object]) -> list[tuple[Template | bool, str]]:

@@ -168,6 +168,10 @@ class Journal:
             self._broken = True
             self._failed(error)
             return
-        self._publish(events)
-        for effect in effects:
-            effect()
+        try:
+            self._publish(events)
+            for effect in effects:
+                effect()
+        except Exception as fault:  # of the engine's own: the run ends rather than waits for what never comes
+            self._broken = True
+            self._failed(fault)

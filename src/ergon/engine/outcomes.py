@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from ergon.engine.attempts import Outcome
 from ergon.engine.conductor import Conductor
 from ergon.engine.failure import next_delay
-from ergon.errors import ActionFailed, Timeout
+from ergon.errors import ActionFailed, ErgonError, Timeout
 from ergon.model import events as e
 from ergon.model.directives import Break, Child, Wait
+from ergon.model.events import NO_DATA
+from ergon.model.records import ErrorRecord
 from ergon.model.states import BodyState, StepState, StepStatus
 
 
@@ -43,22 +45,22 @@ class Outcomes:
         if outcome.cancelled or step.body.stopping == "race":
             self._cancelled(step, outcome.cancelled or "another one was decisive")
         elif outcome.error is not None:
-            self._failed(step, outcome)
+            data = {} if outcome.inputs is None else {"inputs": outcome.inputs}
+            self.failed(step, self._do.error(outcome.error, step.attempt), data)
         elif outcome.directive is not None:
             self._directed(step, outcome)
         else:
             self._succeeded(step, outcome)
 
     def _cancelled(self, step: StepState, reason: str) -> None:
-        if self.interrupting and not step.body.stopping:
-            self._journal.emit(e.ATTEMPT_LOST, step.path, step.attempt, {"reason": reason})
-        else:
+        if not self.interrupting or step.body.stopping:
             self._do.cancel_now(step, reason)
+        elif step.node.step.on_crash == "retry":
+            self._journal.emit(e.ATTEMPT_LOST, step.path, step.attempt, {"reason": reason})
+        # Otherwise it stays as it is: the resume does with it what `on_crash` says, as after a crash.
 
-    def _failed(self, step: StepState, outcome: Outcome) -> None:
-        assert outcome.error is not None
-        record = self._do.error(outcome.error, step.attempt)
-        data: dict[str, object] = {} if outcome.inputs is None else {"inputs": outcome.inputs}
+    def failed(self, step: StepState, record: ErrorRecord, data: Mapping[str, object] = NO_DATA) -> None:
+        """Go on from an attempt that failed: with the next one, or with the step's failure (S33)."""
         delay = None
         if not step.body.stopping:
             try:
@@ -69,12 +71,15 @@ class Outcomes:
                     resolve=self._do.resolve(step),
                     rng=self._rng,
                 )
-            except (ValueError, ActionFailed) as error:
+            except (ValueError, ErgonError) as error:
                 record = self._do.error(error, step.attempt)
         if delay is None:
             self._do.fail(step, record, data)
             return
-        self._journal.emit(e.ATTEMPT_FAILED, step.path, step.attempt, {**data, "error": record.as_data()})
+        details = {**data, "error": record.as_data()}
+        if step.bodies is not None:
+            details["inside"] = True
+        self._journal.emit(e.ATTEMPT_FAILED, step.path, step.attempt, details)
         if delay <= 0:
             self._do.scheduler.enqueue(step)
             return
@@ -162,7 +167,8 @@ class Outcomes:
 
     def signal(self, name: str, value: str) -> None:
         """Deliver a signal to all who wait for it; it was journaled, and is kept for the next one if nobody does."""
-        waiting = [s for s in self._state.steps.values() if s.wait is not None and s.wait.signal == name]
+        steps = self._state.steps.values()
+        waiting = [s for s in steps if s.wait is not None and s.wait.why == "signal" and s.wait.signal == name]
         for step in waiting:
             last = step is waiting[-1]
             self._do.succeed(step, value, {"signal": name, "consumed": True} if last else {"signal": name})

@@ -2,65 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 
+from ergon.engine.conductor import Conductor
 from ergon.engine.context import RunContext
-from ergon.engine.journal import Journal
-from ergon.engine.means import Means
 from ergon.engine.services import Services
 from ergon.errors import ErgonError
 from ergon.model import events as e
 from ergon.model.outputs import output_text
-from ergon.model.states import StepState, StepStatus
+from ergon.model.states import BodyState, StepState, StepStatus
+from ergon.ports import Catalog
 
 
 class Rollback:
-    """Undoes what a failed run did."""
+    """Undoes what a failed workflow did: one step after the other, each in a thread and each a fact."""
 
-    def __init__(self, journal: Journal, means: Means, services: Services) -> None:
-        self._journal = journal
-        self._means = means
+    def __init__(
+        self,
+        conductor: Conductor,
+        services: Services,
+        catalog: Callable[[str], Catalog],
+        body: BodyState,
+        then: Callable[[], None],
+    ) -> None:
+        """`then` is called in a turn when all is undone; a resume goes on with what an interruption left."""
+        self._do = conductor
         self._services = services
+        self._catalog = catalog
+        self._body = body
+        self._then = then
 
-    def start(self, post: Callable[[Callable[[], None]], None], then: Callable[[], None]) -> None:
-        """Undo in a task of its own, and go on in a turn."""
-        task = self._means.loop.create_task(self._run(post, then))
-        self._task = task  # a loop keeps only a weak reference
+    def go_on(self) -> None:
+        """Undo the next step."""
+        if self._do.halted or self._do.state.pausing:
+            return
+        step = self._next()
+        if step is None:
+            self._then()
+        else:
+            self._do.evaluator.in_thread(lambda: self._undo(step), partial(self._undone, step))
 
-    async def _run(self, post: Callable[[Callable[[], None]], None], then: Callable[[], None]) -> None:
-        for step in self._done():
-            ok, reason = await self._undo(step)
-            data = {"ok": ok, "reason": reason}
-            self._journal.emit(e.STEP_UNDONE, step.path, step.attempt, data)
-        post(then)
+    def _undone(self, step: StepState, reason: object, error: Exception | None) -> None:
+        if error is not None:
+            reason = error.sentence() if isinstance(error, ErgonError) else f"{type(error).__name__}: {error}"
+        data = {"ok": not reason, "reason": self._services.redactor().text(str(reason))}
+        self._do.journal.emit(e.STEP_UNDONE, step.path, step.attempt, data)
+        self.go_on()
 
-    def _done(self) -> list[StepState]:
-        state = self._journal.state
-        undone = {path for path, _, _ in state.undone}
-        done = [
-            step
-            for step in state.steps.values()
-            if step.status is StepStatus.SUCCEEDED
-            and step.node.kind == "action"
-            and not step.bodies
-            and step.origin == "computed"
-            and step.path not in undone
-        ]
-        return sorted(done, key=lambda step: step.ended_at or 0.0, reverse=True)
+    def _next(self) -> StepState | None:
+        """Give the step that succeeded last, of those that nobody has tried to undo yet."""
+        tried = {path for path, _, _ in self._do.state.undone}
+        left = [step for step in _done(self._body) if step.path not in tried]
+        return max(left, key=lambda step: step.ended_at or 0.0, default=None)
 
-    async def _undo(self, step: StepState) -> tuple[bool, str]:
-        state, values = self._journal.state, self._services.values
-        loop, pool = self._means.loop, self._means.pool
-        try:
-            catalog = self._means.catalog(step.body.frame.folder)
-            handler = await loop.run_in_executor(pool, catalog.find, step.node.step.uses or "")
-            if not handler.can_undo:
-                return False, "the action has no undo"
-            text = output_text(state, step) or "null"
-            context = RunContext(self._services, step)
-            await loop.run_in_executor(pool, lambda: handler.undo(context, values.decode_deep(values.decode(text))))
-        except ErgonError as error:
-            return False, error.sentence()
-        except Exception as error:  # an undo is anybody's code; the rest is still undone
-            return False, f"{type(error).__name__}: {error}"
-        return True, ""
+    def _undo(self, step: StepState) -> str:
+        """Undo a step, in a thread; gives why not, or '' if it is done. Raises what the action's `undo` raises."""
+        handler = self._catalog(step.body.frame.folder).find(step.node.step.uses or "")
+        if not handler.can_undo:
+            return "the action has no undo"
+        values = self._services.values
+        text = output_text(self._do.state, step) or "null"
+        handler.undo(RunContext(self._services, step), values.decode_deep(values.decode(text)))
+        return ""
+
+
+def _done(body: BodyState) -> Iterator[StepState]:
+    """Give the actions in a body, at any depth, that did something: no cached ones, and none that others stood for."""
+    for child in body.children:
+        for inner in (child.bodies or {}).values():
+            yield from _done(inner)
+        did = child.status is StepStatus.SUCCEEDED and child.node.kind == "action" and not child.bodies
+        if did and child.origin == "computed":
+            yield child

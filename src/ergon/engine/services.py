@@ -6,6 +6,7 @@ import contextlib
 import re
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +16,7 @@ from ergon.engine.journal import Journal
 from ergon.engine.redaction import Redactor
 from ergon.engine.values import Values
 from ergon.engine.workspace import Workspace
-from ergon.errors import ErgonError, TemplateFailed
+from ergon.errors import ErgonError, NotPossible
 from ergon.model.events import Event
 from ergon.model.policies import Durability
 from ergon.model.states import Frame, StepState
@@ -59,12 +60,26 @@ class Services:
         self._journal: Journal | None = None
         self._post: Callable[[Callable[[], None]], None] | None = None
         self._thread = 0
+        self._writing: set[Future[None]] = set()
+        self._closed = False
 
     def attach(self, journal: Journal, post: Callable[[Callable[[], None]], None]) -> None:
         """Give it the run's journal; called in the engine's loop."""
         self._journal = journal
         self._post = post
         self._thread = threading.get_ident()
+
+    def close(self) -> None:
+        """End it with its run: whoever waits for a fact to be on disk, or comes later, is told that it cannot be."""
+        with self._lock:
+            self._closed = True
+            waiting = list(self._writing)
+        for future in waiting:
+            if not future.done():
+                future.set_exception(self._over())
+
+    def _over(self) -> NotPossible:
+        return NotPossible(what=f"journal something for run {self.run}", reason="the run has come to rest")
 
     # ---- paths ---------------------------------------------------------------------------------------------------
 
@@ -119,18 +134,28 @@ class Services:
         assert post is not None
         attempt = step.attempt
         if threading.get_ident() == self._thread:
+            if self._closed:
+                raise self._over()
             journal.emit(type, step.path, attempt, data, value)
             post(_nothing)
             return
-        written = threading.Event()
+        written: Future[None] = Future()
+        with self._lock:
+            if self._closed:
+                raise self._over()
+            self._writing.add(written)
 
         def emit() -> None:
             if not step.settled and step.attempt == attempt:
                 journal.emit(type, step.path, attempt, data, value)
-            journal.after(written.set)
+            journal.after(lambda: written.set_result(None))
 
         post(emit)
-        written.wait(timeout=60)
+        try:
+            written.result()
+        finally:
+            with self._lock:
+                self._writing.discard(written)
 
     # ---- evaluation that ends in a stored form -------------------------------------------------------------------
 
@@ -138,7 +163,7 @@ class Services:
         """Resolve a workflow's variables, each after those that it reads (S17)."""
         try:
             return self.values.encode(resolve_variables(evaluator, frame)), None
-        except TemplateFailed as error:
+        except ErgonError as error:
             return "{}", error
 
     def encode(self, evaluator: Evaluator, value: object, then: Callable[[object, Exception | None], None]) -> None:

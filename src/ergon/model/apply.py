@@ -42,7 +42,7 @@ def apply(state: RunState, event: Event) -> RunState:
     handler = _HANDLERS.get(event.type)
     if handler is not None:
         handler(state, event)
-    state.seq = event.seq
+    state.seq, state.at = event.seq, event.at
     return state
 
 
@@ -154,7 +154,17 @@ def _run_created(state: RunState, event: Event) -> None:
     state.frame.folder = str(event.data.get("folder", ""))
 
 
+def _rested(state: RunState, event: Event) -> None:
+    """Take in that a run goes on: what has passed since its newest event counts for no limit."""
+    if state.root is not None:
+        state.rested += max(0.0, event.at - state.at)
+        state.at = event.at
+
+
 def _run_started(state: RunState, event: Event) -> None:
+    _rested(state, event)
+    if state.limit_from is None:
+        state.limit_from = event.at - state.rested
     if state.status is not RunStatus.RUNNING:
         _move_run(state, RunStatus.RUNNING)
     state.epoch = cast(int, event.data["epoch"])
@@ -217,15 +227,25 @@ def _run_finished(state: RunState, event: Event) -> None:
 
 
 def _run_reopened(state: RunState, event: Event) -> None:
+    _go_on(state, event)
     _move_run(state, RunStatus.QUEUED)
+    _run_again(state, event)
+
+
+def _go_on(state: RunState, event: Event) -> None:
+    """Forget how a run ended; one that had ended has its time limit afresh."""
+    _rested(state, event)
+    if state.ended:
+        state.limit_from = None
     state.stopping, state.error, state.failed_step, state.outputs, state.ended_at = "", None, "", None, None
-    _run_again(state, event.data)
+    state.undone.clear()
 
 
-def _run_again(state: RunState, data: Mapping[str, object]) -> None:
+def _run_again(state: RunState, event: Event) -> None:
     """Reopen blocks and reset steps, as a resume, retry or edit planned it."""
+    data = event.data
     for path in cast(list[str], data.get("open", [])):
-        _reopen(state, state.steps[path])
+        _reopen(state, state.steps[path], event.at)
     for path in cast(list[str], data.get("recheck", [])):
         step = state.steps[path]
         kept = output_text(state, step)
@@ -239,14 +259,14 @@ def _run_again(state: RunState, data: Mapping[str, object]) -> None:
 
 
 def _run_edited(state: RunState, event: Event) -> None:
+    _go_on(state, event)
     if state.ended:
         _move_run(state, RunStatus.QUEUED)
-    state.stopping, state.error, state.failed_step, state.outputs, state.ended_at = "", None, "", None, None
     graph = state.graph_of(cast(str, event.data["definition"]))
     state.frame.graph = graph
     if state.root is not None:
         _rebuild(state, state.root, graph.root)
-    _run_again(state, event.data)
+    _run_again(state, event)
 
 
 def _rebuild(state: RunState, body: BodyState, new: Body) -> None:
@@ -307,10 +327,18 @@ def _step_started(state: RunState, event: Event) -> None:
         step.attempt = event.attempt
         step.slot = True
         state.running += 1
-    elif event.value is not None:
-        step.items, step.count = event.value, cast(int, event.data["count"])
+    else:
+        _limited(state, step, event)
+        if event.value is not None:
+            step.items, step.count = event.value, cast(int, event.data["count"])
     if state.status is RunStatus.WAITING:
         _move_run(state, RunStatus.RUNNING)
+
+
+def _limited(state: RunState, step: StepState, event: Event) -> None:
+    seconds = event.data.get("timeout")
+    if seconds is not None:
+        step.limit = cast(float, seconds), event.at + cast(float, seconds) - state.rested
 
 
 def _step_waiting(state: RunState, event: Event) -> None:
@@ -347,7 +375,10 @@ def _condition_evaluated(state: RunState, event: Event) -> None:
 def _attempt_failed(state: RunState, event: Event) -> None:
     step = state.steps[event.step]
     _move(state, step, _PENDING)
-    step.process = None
+    step.process = step.limit = None
+    step.stopping = ""
+    if step.bodies is not None:
+        _forget_bodies(state, step)
     _failed_attempt(step, event.data)
 
 
@@ -409,20 +440,23 @@ def _reset(state: RunState, step: StepState) -> None:
     _forget_bodies(state, step)
     step.spent_before = step.attempt
     step.condition = step.error = step.output = step.inputs = step.wait = step.items = step.branch = None
+    step.limit = None
     step.ended_at = step.started_at = None
     step.count = 0
     step.kept = None
     step.reason = step.gathers = step.winner = step.origin = step.stopping = ""
-    step.cached = step.tolerated = False
+    step.cached = step.tolerated = step.done = False
     step.tested = -1
 
 
-def _reopen(state: RunState, step: StepState) -> None:
+def _reopen(state: RunState, step: StepState, at: float) -> None:
     if step.status is not _RUNNING:
         _move(state, step, _RUNNING)
+    if step.limit is not None:
+        step.limit = step.limit[0], at + step.limit[0] - state.rested
     step.error = step.ended_at = step.output = None
     step.gathers = step.winner = step.reason = step.stopping = ""
-    step.tolerated = False
+    step.tolerated = step.done = False
 
 
 def _step_warned(state: RunState, event: Event) -> None:
@@ -482,8 +516,11 @@ def _branch_chosen(state: RunState, event: Event) -> None:
 
 
 def _loop_tested(state: RunState, event: Event) -> None:
+    step = state.steps[event.step]
     if event.data["again"]:
-        state.steps[event.step].tested = cast(int, event.data["index"])
+        step.tested = cast(int, event.data["index"])
+    else:
+        step.done = True
 
 
 def _race_won(state: RunState, event: Event) -> None:
@@ -501,6 +538,7 @@ def _child_opened(state: RunState, event: Event) -> None:
     if owner.slot:
         owner.slot = False
         state.running -= 1
+    _limited(state, owner, event)
     open_body(state, graph.root, path=owner.path, owner=owner, frame=frame, index=0, at=event.at)
 
 

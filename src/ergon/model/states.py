@@ -139,6 +139,10 @@ class StepState:
     """Why a block ends before its time."""
     tested: int = -1
     """Last loop test, by iteration, that said to go on."""
+    done: bool = False
+    """Whether a loop test said to end."""
+    limit: tuple[float, float] | None = None
+    """A block's time limit in seconds, and when it ends; what the run rests later is still to be added (S36)."""
     slot: bool = False
     """Whether it holds one of the run's slots: an action that runs (S25)."""
     kept: str | None = None
@@ -215,6 +219,12 @@ class RunState:
     """Why the run is to pause; empty if it is not."""
     epoch: int = 0
     seq: int = 0
+    at: float = 0.0
+    """When its newest event happened."""
+    rested: float = 0.0
+    """Seconds for which it was paused, interrupted or over, and then went on: limits do not count them (S36)."""
+    limit_from: float | None = None
+    """From when its time limit counts; what it rests later is still to be added."""
     created_at: float = 0.0
     started_at: float | None = None
     ended_at: float | None = None

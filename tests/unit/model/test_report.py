@@ -3,65 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
-
 import pytest
 
 from ergon.model import events as e
-from ergon.model.apply import fold
-from ergon.model.events import NO_DATA, Event
-from ergon.model.graph import compile_graph
+from ergon.model.events import Event
 from ergon.model.report import event_document, run_document, run_summary, strict_json, timestamp
-from ergon.model.states import Frame, RunState
-from ergon.model.workflow import Workflow
-
-START = 1_700_000_000.0
-
-
-class History:
-    """Writes the journal of a run, a tenth of a second an event."""
-
-    def __init__(self, *steps: dict[str, Any]) -> None:
-        self.graph = compile_graph(Workflow.model_validate({"ergon": 1, "name": "w", "steps": list(steps)}))
-        self.events: list[Event] = []
-        self.add(e.RUN_CREATED, data={"folder": "/tmp"}, value="{}")
-        self.add(e.RUN_STARTED, data={"epoch": 1})
-
-    def add(
-        self,
-        type: str,
-        step: str = "",
-        attempt: int = 0,
-        data: Mapping[str, object] = NO_DATA,
-        value: str | None = None,
-    ) -> History:
-        number = len(self.events) + 1
-        self.events.append(Event("r1", number, START + number / 10, type, step, attempt, data, value))
-        return self
-
-    def ran(self, step: str, output: str = "null", **data: object) -> History:
-        return self.add(e.STEP_STARTED, step, 1).add(e.STEP_SUCCEEDED, step, 1, data, output)
-
-    def ended(self, status: str, outputs: str | None = None, **data: object) -> History:
-        return self.add(e.RUN_FINISHED, data={"status": status, **data}, value=outputs)
-
-    @property
-    def state(self) -> RunState:
-        state = RunState("r1", Frame(self.graph), graph_of=lambda sha256: self.graph)
-        return fold(state, self.events)
-
-
-def noop(id: str, **more: object) -> dict[str, Any]:
-    return {"id": id, "uses": "core.noop", **more}
-
-
-def error(message: str, attempt: int = 1) -> dict[str, object]:
-    return {"type": "ActionFailed", "message": message, "family": "execution", "attempt": attempt}
+from tests.journals import START, Journal, error, noop
 
 
 def test_a_run_is_told_to_the_letter() -> None:
-    history = History(noop("a"))
+    history = Journal(noop("a"))
     history.ran("a", '{"x": 1}').ended("succeeded", '{"n": 1}')
     assert run_document(history.state) == {
         "run_id": "r1",
@@ -85,7 +36,7 @@ def test_a_run_is_told_to_the_letter() -> None:
 
 
 def test_a_failure_names_its_step_and_attempt() -> None:
-    history = History(noop("a"))
+    history = Journal(noop("a"))
     history.add(e.STEP_STARTED, "a", 1).add(e.ATTEMPT_FAILED, "a", 1, {"error": error("no", 1)})
     history.add(e.STEP_STARTED, "a", 2).add(e.STEP_FAILED, "a", 2, {"error": error("again no", 2)})
     history.ended("failed", step="a", error=error("again no", 2))
@@ -98,19 +49,19 @@ def test_a_failure_names_its_step_and_attempt() -> None:
 
 
 def test_a_failure_of_the_run_itself_names_no_step() -> None:
-    history = History().ended("failed", error={"type": "Timeout", "message": "too long"})
+    history = Journal().ended("failed", error={"type": "Timeout", "message": "too long"})
     assert run_document(history.state)["error"] == {"type": "Timeout", "message": "too long", "step": None}
 
 
 def test_an_error_that_a_later_attempt_made_good_is_not_told() -> None:
-    history = History(noop("a"))
+    history = Journal(noop("a"))
     history.add(e.STEP_STARTED, "a", 1).add(e.ATTEMPT_FAILED, "a", 1, {"error": error("no")})
     history.add(e.STEP_STARTED, "a", 2).add(e.STEP_SUCCEEDED, "a", 2, value="1")
     assert run_document(history.state)["steps"]["a"]["error"] is None
 
 
 def test_s31_an_error_that_was_continued_is_kept_beside_the_output() -> None:
-    history = History(noop("a", on_error={"continue": 7}))
+    history = Journal(noop("a", on_error={"continue": 7}))
     history.add(e.STEP_STARTED, "a", 1)
     history.add(e.STEP_SUCCEEDED, "a", 1, {"origin": "continued", "error": error("no")}, "7")
     step = run_document(history.state)["steps"]["a"]
@@ -121,7 +72,7 @@ def test_s31_an_error_that_was_continued_is_kept_beside_the_output() -> None:
 def test_every_instance_is_there_and_an_item_itself_only_where_uses_stands_on_the_block() -> None:
     leaf = noop("leaf", for_each=[1, 2])
     deep = {"id": "deep", "for_each": [1], "steps": [noop("x"), noop("y", enabled=False)]}
-    history = History(leaf, deep, noop("last"))
+    history = Journal(leaf, deep, noop("last"))
     history.add(e.STEP_STARTED, "leaf", 0, {"count": 2}, "[1,2]")
     history.ran("leaf[1]", "2").ran("leaf[0]", "1")
     history.add(e.STEP_SUCCEEDED, "leaf", 0, {"gathers": "items"})
@@ -146,7 +97,7 @@ def test_every_instance_is_there_and_an_item_itself_only_where_uses_stands_on_th
 
 
 def test_what_has_not_ended_is_timed_until_the_time_given() -> None:
-    history = History(noop("a")).add(e.STEP_STARTED, "a", 1)
+    history = Journal(noop("a")).add(e.STEP_STARTED, "a", 1)
     document = run_document(history.state, until=START + 10, status="interrupted")
     assert document["status"] == "interrupted"
     assert document["duration_s"] == 9.8
@@ -157,13 +108,13 @@ def test_what_has_not_ended_is_timed_until_the_time_given() -> None:
 
 def test_outputs_that_were_too_large_to_be_inline_are_opened() -> None:
     reference = json.dumps({"$artifact": "0" * 64, "type": "json", "size": 70_000})
-    history = History().ended("succeeded", reference)
+    history = Journal().ended("succeeded", reference)
     assert run_summary(history.state, whole=lambda text: '{"n": 1}')["outputs"] == {"n": 1}
     assert "steps" not in run_summary(history.state)
 
 
 def test_values_are_strict_json() -> None:
-    history = History(noop("a"), noop("b"))
+    history = Journal(noop("a"), noop("b"))
     history.ran("a", '{"x": {"$float": "nan"}, "at": {"$date": "2024-02-29"}, "t": {"$tuple": [1, 2]}}')
     artifact = {"$artifact": "0" * 64, "type": "dataframe", "size": 12}
     history.ran("b", json.dumps(artifact))
