@@ -30,7 +30,8 @@ def report() -> None:
         commands = {
             "bare": [sys.executable, "-c", "pass"],
             "import pydantic": [sys.executable, "-c", "import pydantic.main"],
-            "import ergon": [sys.executable, "-c", "import ergon; ergon.load; ergon.Workflow"],
+            "import ergon": [sys.executable, "-c", "import ergon"],
+            "import ergon; ergon.Workflow": [sys.executable, "-c", "import ergon; ergon.Workflow"],
             "ergon run": [ergon, "run", "one.ergon.yaml"],
         }
         taken: dict[str, list[float]] = {what: [] for what in commands}

@@ -269,7 +269,8 @@ def _settings() -> str:
         _NOTE,
         "Each comes from, one over the other: its default, your own file, the workspace's `ergon.yaml`, a profile "
         "in it (`--profile NAME` or `ERGON_PROFILE`), the workflow's `settings`, the environment "
-        "(`ERGON_CONCURRENCY=4`), the command line (`--set concurrency=4`). `ergon settings` shows each value and where it came from.\n",
+        "(`ERGON_CONCURRENCY=4`), the command line (`--set concurrency=4`). `ergon settings` shows each value and "
+        "where it came from.\n",
         _table(Settings),
     ]
     return "\n".join(parts)

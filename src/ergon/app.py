@@ -11,7 +11,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from importlib.metadata import entry_points, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -130,6 +129,8 @@ class App:
             return self._engines[durable]
 
     def _make_engine(self, store: Store) -> Engine:
+        from importlib.metadata import version
+
         facts = {"pid": os.getpid(), "host": socket.gethostname(), "ergon": version("jupyter-ergon")}
         engine = Engine(
             Equipment(
@@ -467,6 +468,8 @@ def _new_id() -> str:
 
 def _adapter(group: str, port: str, url: str) -> Any:  # Any: the port's type is the caller's to say
     """Make the adapter that serves a URL's scheme, found by entry point."""
+    from importlib.metadata import entry_points
+
     scheme = url.partition(":")[0]
     points = entry_points(group=group)
     for point in points:

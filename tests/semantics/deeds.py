@@ -65,7 +65,14 @@ async def flaky(name: str, value: object = None, *, ctx: Context) -> object:
 MENDED: set[str] = set()
 
 
+HOLD_UNDO: tuple[threading.Event, threading.Event] | None = None
+"""An undo sets the first and waits for the second, if there are such."""
+
+
 def _unmake(output: object, ctx: Context) -> None:
+    if HOLD_UNDO is not None:
+        HOLD_UNDO[0].set()
+        HOLD_UNDO[1].wait(10)
     if output == "stuck":
         raise OSError("it is stuck")
     UNDONE.append((ctx.step, output))

@@ -12,7 +12,7 @@ from rich.text import Text
 from ergon.cli.looks import SPINNER, look_of, run_look, takes_unicode
 from ergon.cli.notes import item_label, note_of
 from ergon.cli.rows import Row, counts, done_of, rows, share_done
-from ergon.cli.watching import Watch
+from ergon.cli.watching import Watched
 from ergon.cli.words import clean, seconds
 from ergon.model.states import RunStatus, StepState, StepStatus
 
@@ -35,7 +35,7 @@ _COUNTED: Final = (
 class Board:
     """Makes the frames of one run."""
 
-    def __init__(self, watch: Watch) -> None:
+    def __init__(self, watch: Watched) -> None:
         self._watch = watch
         self._label = 12
         """The widest label so far: columns do not jump."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from difflib import get_close_matches
 from typing import Annotated, Any, Final
 
 import typer
@@ -61,6 +62,13 @@ class LazyGroup(TyperGroup):
             self.commands[cmd_name] = typer.main.get_command(holder)
         return self.commands[cmd_name]
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # Any: typer's own
+        """Find the command that is asked for; of one that there is not, say which was probably meant."""
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = get_close_matches(args[0], COMMANDS, 1)
+            ctx.fail(f"There is no command '{args[0]}'." + (f" Did you mean '{near[0]}'?" if near else ""))
+        return super().resolve_command(ctx, args)
+
 
 def _version(wanted: bool) -> None:
     if wanted:
@@ -81,6 +89,7 @@ def ergon(
 
     Begin with `ergon new hello` and `ergon run hello.ergon.yaml`.
     """
+    choice.reset()
     choice.add(profile, set)
 
 

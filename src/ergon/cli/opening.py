@@ -20,6 +20,10 @@ class Choice:
     profile: str = ""
     overrides: list[str] = field(default_factory=list)
 
+    def reset(self) -> None:
+        """Forget what an earlier command of this process said."""
+        self.profile, self.overrides = "", []
+
     def add(self, profile: str | None, overrides: list[str] | None) -> None:
         """Take in what a command says beside what stood before it."""
         self.profile = profile or self.profile

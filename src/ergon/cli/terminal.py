@@ -45,8 +45,8 @@ class Terminal:
 
         data = (strict_json(document) + "\n").encode("utf-8", "backslashreplace")
         if self._kept < 0:
+            sys.stdout.write(data.decode())
             sys.stdout.flush()
-            _write(1, data)
             return
         kept, self._kept = self._kept, -1
         try:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Protocol
 
 from ergon.app import Lines, LogLine
 from ergon.cli.words import clean
@@ -18,6 +18,26 @@ if TYPE_CHECKING:
     from ergon.ports import Signal
 
 _ACTIVE = frozenset({StepStatus.RUNNING, StepStatus.WAITING})
+
+
+class Watched(Protocol):
+    """What a view draws."""
+
+    @property
+    def state(self) -> RunState:
+        """The run."""
+
+    @property
+    def active(self) -> Mapping[str, StepState]:
+        """The steps that run or wait, by path."""
+
+    @property
+    def progress(self) -> Mapping[str, tuple[float | None, str]]:
+        """How far each action says it is."""
+
+    @property
+    def said(self) -> Mapping[str, str]:
+        """The last line that each action printed or logged."""
 
 
 class Watch:

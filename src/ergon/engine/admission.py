@@ -56,6 +56,10 @@ class Admission:
         """Give the running runs of a ticket's workflow."""
         return [t.run for t in self.running.values() if t.workflow == ticket.workflow]
 
+    def of(self, workflow: str) -> list[str]:
+        """Give the runs of a workflow, queued ones included."""
+        return [t.run for t in (*self.running.values(), *self.queued) if t.workflow == workflow]
+
     def leave(self, run: str) -> None:
         """Take a run out, queued or running."""
         self.running.pop(run, None)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from ergon.engine.conductor import Conductor
+from ergon.engine.results import failed_bodies, gathers, result_of, was_cancelled
 from ergon.engine.verdict import STOP_REASONS, judge
 from ergon.errors import ErgonError, InputInvalid, LoopLimit, Timeout
 from ergon.model import events as e
@@ -14,8 +15,6 @@ from ergon.model.expressions import Template
 from ergon.model.outputs import gathered
 from ergon.model.records import ErrorRecord
 from ergon.model.states import BodyState, BodyStatus, StepState, StepStatus
-
-_CANCELLING = ("cancel", "cancel_all", "race")
 
 
 class Blocks:
@@ -406,15 +405,14 @@ class Blocks:
             return
         self._do.waits.drop((step, "limit"))
         self._reader.drop(step)
-        failed = [b for b in (step.bodies or {}).values() if result_of(b)[0] == "failed"]
+        failed = failed_bodies(step)
         tolerant = step.node.kind == "for_each" and step.node.step.on_item_error == "continue"
         if step.stopping == "timeout":
             error = Timeout(seconds=step.limit[0] if step.limit is not None else 0.0, what="block")
             self._do.fail(step, self._do.error(error, 0))
         elif failed and not tolerant and not step.winner:
-            first = min(failed, key=_ended_at)
-            self._do.fail(step, first.error or result_of(first)[1] or ErrorRecord("ActionFailed", "It failed."))
-        elif step.stopping or (_was_cancelled(step) and not step.winner):
+            self._do.fail(step, result_of(failed[0])[1] or ErrorRecord("ActionFailed", "It failed."))
+        elif step.stopping or (was_cancelled(step) and not step.winner):
             self._do.cancel_now(step, STOP_REASONS[step.stopping or "cancel"])
         else:
             self._succeed(step, tolerated=bool(failed) and tolerant)
@@ -423,7 +421,7 @@ class Blocks:
         if step.node.step.wait_for == "any" and not step.winner:
             self._do.skip(step, "none of its steps ran")
             return
-        data: dict[str, object] = {"gathers": _gathers(step)}
+        data: dict[str, object] = {"gathers": gathers(step)}
         if tolerated:
             data["tolerated"] = True
         if not step.node.step.validate_ or step.node.bodies[0].leaf:
@@ -440,47 +438,5 @@ class Blocks:
                 self._journal.emit(e.STEP_WARNED, step.path, 0, {"message": warning})
             self._do.succeed(step, None, data)
 
-        text = gathered(self._state, step, _gathers(step)) or "null"
+        text = gathered(self._state, step, gathers(step)) or "null"
         self._evaluator.in_thread(lambda: self._do.attempts.check(step, text), then)
-
-
-def result_of(body: BodyState) -> tuple[BodyStatus, ErrorRecord | None]:
-    """Say what became of a body whose steps have all ended: a pure function of them."""
-    if body.status != "open":
-        return body.status, body.error
-    race = body.owner is not None and body.owner.node.step.wait_for == "any"
-    if race and body.owner is not None and body.owner.winner:
-        return "succeeded", None
-    failed = [c for c in body.children if c.status is StepStatus.FAILED and (race or not c.node.step.optional)]
-    if failed and body.stopping != "race":
-        first = min(failed, key=lambda c: c.ended_at or 0.0)
-        return "failed", first.error
-    if body.stopping in (*_CANCELLING, "timeout", "failure"):
-        return "cancelled", None
-    if body.body.leaf and body.children[0].status is StepStatus.CANCELLED:
-        return "cancelled", None
-    return "succeeded", None
-
-
-def _ended_at(body: BodyState) -> float:
-    return min((c.ended_at or 0.0 for c in body.children if c.status is StepStatus.FAILED), default=0.0)
-
-
-def _was_cancelled(step: StepState) -> bool:
-    return any(result_of(b)[0] == "cancelled" and b.stopping != "" for b in (step.bodies or {}).values())
-
-
-def _gathers(step: StepState) -> str:
-    """Say where the output of a block lies."""
-    bodies = step.bodies or {}
-    match step.node.kind:
-        case "for_each":
-            return "items"
-        case "while":
-            return f"body:{len(bodies) - 1}" if bodies else ""
-        case "choose":
-            return f"body:{step.branch}"
-        case _:
-            if step.winner:
-                return f"child:{step.winner}"
-            return "body:0" if step.node.step.output is not None else "children"

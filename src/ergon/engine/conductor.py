@@ -231,11 +231,11 @@ class Conductor:
             return
         self.stop(body, "failure", failed=step.path)
 
-    def stop(self, body: BodyState, mode: StopMode, *, failed: str = "") -> None:
+    def stop(self, body: BodyState, mode: StopMode, *, failed: str = "", actor: str = "") -> None:
         """Stop a body: nothing more starts in it but what the mode spares."""
         if body.owner is None:
             data: dict[str, object] = {"mode": mode, "failed": failed} if failed else {"mode": mode}
-            self.journal.emit(e.RUN_STOPPING, "", 0, data)
+            self.journal.emit(e.RUN_STOPPING, "", 0, data, actor=actor)
         else:
             self.journal.emit(e.RUN_STOPPING, body.owner.path, 0, {"mode": mode, "index": body.index})
         self._stop_children(body, mode)

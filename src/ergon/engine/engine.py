@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
@@ -22,7 +22,7 @@ from ergon.engine.means import Means, OpenedChild
 from ergon.engine.services import Services, named_secrets
 from ergon.engine.values import Values
 from ergon.engine.workspace import Workspace
-from ergon.errors import ErgonError, StoreError
+from ergon.errors import ErgonError, NotPossible, StoreError
 from ergon.model import events as e
 from ergon.model.apply import fold
 from ergon.model.directives import Child
@@ -67,6 +67,12 @@ class _Queued:
     ready: Callable[[LiveRun], None]
     secrets: Mapping[str, str]
 
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing of it has happened yet but its creation."""
+        state = self.handle.state
+        return state.root is None and not state.ended
+
 
 class Engine:
     """Runs workflows. Its methods may be called from any thread but its own."""
@@ -91,6 +97,8 @@ class Engine:
     # ---- the loop ------------------------------------------------------------------------------------------------
 
     def _ensure(self) -> asyncio.AbstractEventLoop:
+        if self._closed:
+            raise NotPossible(what="start or resume a run", reason="the engine is closed")
         with self._starting:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._main, name="ergon-engine", daemon=True)
@@ -148,7 +156,10 @@ class Engine:
 
     def call(self, function: Callable[[], _T]) -> _T:
         """Call a function in the engine's thread and give its result."""
-        loop = self._ensure()
+        return self._call(self._ensure(), function)
+
+    @staticmethod
+    def _call(loop: asyncio.AbstractEventLoop, function: Callable[[], _T]) -> _T:
         future: Future[_T] = Future()
 
         def run() -> None:
@@ -255,25 +266,38 @@ class Engine:
         )
         self._handles[state.run] = queued.handle
         self._queued[state.run] = queued
-        others = self._admission.others(ticket)
-        full = ticket.max_runs is not None and len(others) >= ticket.max_runs
-        if full and ticket.overlap == "cancel":
-            for run in others:
-                live = self._live[run]
-                live.post(live.cancel)
         if self._unwatch is None:
             self._unwatch = self._with.store.watch(self._changed)
+        others = self._admission.of(ticket.workflow)
+        full = ticket.max_runs is not None and len(others) >= ticket.max_runs
         self._admission.queued.append(ticket)
-        if full and ticket.overlap == "skip":
-            self._admission.leave(state.run)
-            self._begin(state.run, skip="another run of the workflow was under way")
+        if full and queued.is_new and ticket.overlap == "cancel":
+            self._make_room(others)
+        if full and queued.is_new and ticket.overlap == "skip":
+            self._turn_away(state.run, "another run of the workflow was under way")
+        else:
+            self._look_for_commands([state.run])
         self._admit()
+
+    def _make_room(self, runs: list[str]) -> None:
+        """Cancel the runs of a workflow for a new one, as `overlap: cancel` says."""
+        for run in runs:
+            queued = self._queued.get(run)
+            if queued is None:
+                self._live[run].post(self._live[run].give_way)
+            elif queued.is_new:
+                self._turn_away(run, "a newer run of the workflow was started")
+
+    def _turn_away(self, run: str, reason: str) -> None:
+        self._admission.leave(run)
+        self._begin(run, lambda live: live.turn_away(reason))
 
     def _admit(self) -> None:
         while (ticket := self._admission.next()) is not None:
-            self._begin(ticket.run)
+            self._begin(ticket.run, lambda live: live.begin(self._with.facts))
 
-    def _begin(self, run: str, *, skip: str = "") -> None:
+    def _begin(self, run: str, first: Callable[[LiveRun], None]) -> None:
+        """Make a queued run live, and let it do what comes first."""
         queued = self._queued.pop(run)
         means, equipment = self._means, self._with
         assert means is not None
@@ -308,12 +332,23 @@ class Engine:
             self._interval = sys.getswitchinterval()
             sys.setswitchinterval(min(self._interval, _SWITCH_INTERVAL))
         self._live[run] = live
-        queued.ready(live)
-        if skip:
-            live.turn_away(skip)
+        try:
+            commands = self._drop_stale(live, equipment.store.commands(run))
+            queued.ready(live)
+            first(live)
+        except Exception as error:  # a fault of the engine's own, or the store's: whoever waits is told
+            live.fail(error)
         else:
-            live.begin(equipment.facts)
-        self._deliver({run: equipment.store.commands(run)})
+            self._deliver({run: commands})
+
+    def _drop_stale(self, live: LiveRun, commands: list[Command]) -> list[Command]:
+        """Drop what was asked for too late to be done when the run came to rest, and means nothing now."""
+        state = live.state
+        stale = {"pause", "cancel"} if state.ended else set() if state.root is None else {"pause"}
+        for command in commands:
+            if command.kind in stale:
+                live.journal.command_done(command.number)
+        return [command for command in commands if command.kind not in stale]
 
     def _left(self, live: LiveRun, error: BaseException | None) -> None:
         run, means = live.state.run, self._means
@@ -336,9 +371,12 @@ class Engine:
 
     def _changed(self) -> None:
         """Look for commands; in the store's watching thread."""
+        self._look_for_commands([*self._live, *self._queued])
+
+    def _look_for_commands(self, runs: list[str]) -> None:
         found: dict[str, list[Command]] = {}
         with contextlib.suppress(StoreError):
-            for run in list(self._live):
+            for run in runs:
                 if commands := self._with.store.commands(run):
                     found[run] = commands
         if found and self._loop is not None:
@@ -347,6 +385,8 @@ class Engine:
 
     def _deliver(self, found: Mapping[str, list[Command]]) -> None:
         for run, commands in found.items():
+            if run in self._queued:
+                self._heed(run, {command.kind for command in commands})
             live = self._live.get(run)
             for command in commands:
                 if live is not None and command.number > live.last_command:
@@ -357,6 +397,20 @@ class Engine:
         """Say whether the engine has a run, live or queued."""
         return run in self._handles
 
+    def _heed(self, run: str, kinds: Set[str]) -> None:
+        """Do at once what is asked of a run that still is queued; all else is done when it begins."""
+        queued = self._queued[run]
+        if "cancel" in kinds and queued.is_new:
+            self._turn_away(run, "it was cancelled before it began")
+        elif "cancel" in kinds:
+            self._admission.leave(run)
+            self._begin(run, lambda live: live.begin(self._with.facts))
+        elif "pause" in kinds and queued.is_new:
+            self._admission.leave(run)
+            self._begin(run, lambda live: live.put_off("asked"))
+        elif "pause" in kinds:
+            self._leave_queue(run)
+
     def handle(self, run: str) -> Handle | None:
         """Give the handle of a run that the engine has."""
         return self._handles.get(run)
@@ -365,42 +419,35 @@ class Engine:
         """Count what goes on in the live runs beside waits; 0 if all of them only wait, or there are none."""
         return self.call(lambda: sum(live.busy for live in self._live.values()))
 
-    def ask(self, run: str, command: Command) -> bool:
-        """Carry out a command for a live run of this process; gives whether there is one."""
-        return self.call(lambda: self._ask(run, command))
-
-    def _ask(self, run: str, command: Command) -> bool:
-        live = self._live.get(run)
-        if live is None:
-            return False
-        live.post(lambda: live.command(command))
-        return True
-
     def interrupt(self, *, at_once: bool, reason: str, run: str = "") -> None:
         """Stop runs at their next boundary, or at once; they can be resumed."""
-        if self._loop is not None:
-            self.call(lambda: self._interrupt(run, reason, at_once))
+        if self._loop is not None and not self._closed:
+            self._call(self._loop, lambda: self._interrupt(run, reason, at_once))
 
     def _interrupt(self, run: str, reason: str, at_once: bool) -> None:
         for ticket in list(self._admission.queued):
             if run in ("", ticket.run):
-                self._admission.leave(ticket.run)
-                queued = self._queued.pop(ticket.run)
-                queued.lease.release()
-                self._handles.pop(ticket.run, None)
-                queued.handle.rest(None)
+                self._leave_queue(ticket.run)
         for live in list(self._live.values()):
             if run in ("", live.state.run):
                 live.interrupt(reason, at_once=at_once)
+
+    def _leave_queue(self, run: str) -> None:
+        """Let go of a run that has not begun; its journal stays as it is."""
+        self._admission.leave(run)
+        queued = self._queued.pop(run)
+        queued.lease.release()
+        self._handles.pop(run, None)
+        queued.handle.rest(None)
 
     def close(self, *, reason: str = "the process ended", timeout: float = 10.0) -> None:
         """Interrupt all runs at once, and end the loop. `timeout` in seconds is for what does not stop."""
         if self._loop is None or self._closed:
             self._closed = True
             return
-        self._closed = True
         handles = list(self._handles.values())
         self.interrupt(at_once=True, reason=reason)
+        self._closed = True
         for handle in handles:
             handle.wait(timeout)
         if self._unwatch is not None:

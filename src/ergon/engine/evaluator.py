@@ -86,7 +86,7 @@ class Evaluator:
 
     def _frame_holds_artifacts(self, around: BodyState | None) -> bool:
         frame = around.frame if around is not None else self._state.frame
-        return any(_MARK in text for text in (frame.parameters, frame.variables, *self._state.state.values()))
+        return any(_MARK in text for text in (frame.parameters, frame.variables or "", *self._state.state.values()))
 
     def _items_do(self, around: BodyState | None) -> bool:
         while around is not None and around.owner is not None:

@@ -130,6 +130,10 @@ class Journal:
         """Mark a command as carried out by the events of this turn."""
         self._commands.append(number)
 
+    def break_off(self) -> None:
+        """Write nothing more, and let nothing more follow: the run has come to a fault."""
+        self._broken = True
+
     @property
     def quiet(self) -> bool:
         """Whether nothing waits to be written or acknowledged."""
@@ -165,7 +169,6 @@ class Journal:
             return
         if error is not None:
             # What could not be kept must not have effects: the state in memory is ahead of the disk for good.
-            self._broken = True
             self._failed(error)
             return
         try:
@@ -173,5 +176,4 @@ class Journal:
             for effect in effects:
                 effect()
         except Exception as fault:  # of the engine's own: the run ends rather than waits for what never comes
-            self._broken = True
             self._failed(fault)

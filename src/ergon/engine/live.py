@@ -10,27 +10,28 @@ from collections import deque
 from collections.abc import Callable, Mapping
 
 from ergon.engine.attempts import Attempts, Outcome
-from ergon.engine.blocks import Blocks, result_of
+from ergon.engine.blocks import Blocks
 from ergon.engine.caching import Caching
+from ergon.engine.children import Children
 from ergon.engine.conductor import Conductor
 from ergon.engine.evaluator import Evaluator
 from ergon.engine.failure import record_error
 from ergon.engine.journal import Journal
-from ergon.engine.means import Means, OpenedChild
+from ergon.engine.means import Means
 from ergon.engine.outcomes import Outcomes
 from ergon.engine.processes import end_survivor
 from ergon.engine.reader import Reader
 from ergon.engine.recovery import lost_attempts
 from ergon.engine.redaction import SHORTEST
+from ergon.engine.results import has_tolerated, result_of
 from ergon.engine.rollback import Rollback
 from ergon.engine.scheduler import Scheduler
 from ergon.engine.services import Services
 from ergon.engine.waits import Waits, waiting
-from ergon.errors import ErgonError, ProcessDied, Timeout
+from ergon.errors import ProcessDied, Timeout
 from ergon.model import events as e
-from ergon.model.directives import Child
 from ergon.model.records import Command, ErrorRecord
-from ergon.model.states import BodyState, BodyStatus, RunState, RunStatus, StepState, StepStatus
+from ergon.model.states import RunState, RunStatus, StepState, StepStatus
 from ergon.ports import Lease
 
 
@@ -53,6 +54,8 @@ class LiveRun:
         self.services = services
         self._means = means
         self._ended = ended
+        self._leaving = False
+        """Whether its last event has been made, so that nothing more may happen in it."""
         self._over = False
         self._inbox: deque[Callable[[], None]] = deque()
         self._turning = False
@@ -68,7 +71,7 @@ class LiveRun:
             durability=services.durability,
             acknowledgements=means.acknowledgements,
             publish=services.publish,
-            failed=self._store_failed,
+            failed=self.fail,
             correlation=str(state.start.get("correlation", "")),
         )
         reader = Reader(services.values)
@@ -91,8 +94,9 @@ class LiveRun:
         )
         self.blocks = self.conductor.blocks = Blocks(self.conductor)
         self.conductor.close_root = self._close_root
-        self.conductor.close_child = self._close_child
-        self.outcomes = Outcomes(self.conductor, open_child=self._open_child)
+        children = Children(self.conductor, self.blocks, services, means)
+        self.conductor.close_child = children.close
+        self.outcomes = children.outcomes = Outcomes(self.conductor, open_child=children.open)
         services.attach(self.journal, self.post_from_thread)
 
     @property
@@ -129,21 +133,20 @@ class LiveRun:
 
     def _turn(self) -> None:
         self._turning = False
-        if self._over:
-            self._inbox.clear()
-            return
         inbox = self._inbox
         try:
-            while inbox:
+            while inbox and not self._leaving:
                 inbox.popleft()()
-            wake = self.conductor.advance()
-            if wake is not None:
-                self.waits.arm("rate", wake, self.scheduler.woken)
-            self._rest()
+            if not self._leaving:
+                wake = self.conductor.advance()
+                if wake is not None:
+                    self.waits.arm("rate", wake, self.scheduler.woken)
+                self._rest()
+            self.journal.flush()
         except Exception as error:  # a fault of the engine's own: the run stops where its journal is sound
-            self._store_failed(error)
-            return
-        self.journal.flush()
+            self.fail(error)
+        if self._leaving:
+            inbox.clear()
 
     def _report(self, outcome: Outcome) -> None:
         self.post(lambda: self.outcomes.take(outcome))
@@ -156,15 +159,14 @@ class LiveRun:
 
     def begin(self, started: Mapping[str, object]) -> None:
         """Go on from what the journal has; `started` is the data of `run_started`."""
-        state = self.state
-        first = state.root is None
+        first = self.state.root is None
         self.journal.emit(e.RUN_STARTED, "", 0, {**started, "epoch": self.lease.epoch})
         self._warn_of_short_secrets()
         if first:
-            self._resolve_variables()
-        else:
+            self._replay()
+        if self._has_variables():
             self._restore()
-        self._arm_limit()
+            self._arm_limit()
         self.post(_nothing)
 
     def _warn_of_short_secrets(self) -> None:
@@ -184,21 +186,27 @@ class LiveRun:
         self._leave()
         self.post(_nothing)
 
-    def _resolve_variables(self) -> None:
-        graph = self.state.frame.graph
-        if not graph.workflow.variables:
-            self._enter()
-            return
-        text, error = self.services.variables(self.evaluator, self.state.frame)
+    def put_off(self, reason: str) -> None:
+        """Pause a run that has not begun."""
+        self.journal.emit(e.RUN_PAUSED, "", 0, {"reason": reason})
+        self._leave()
+        self.post(_nothing)
+
+    def _has_variables(self) -> bool:
+        """Resolve the variables, unless the journal has them; the run fails where one has no value."""
+        frame = self.state.frame
+        if frame.variables is not None or not frame.graph.workflow.variables:
+            return True
+        text, error = self.services.variables(self.evaluator, frame)
         if error is not None:
             self._finish(RunStatus.FAILED, error=self.error(error, 0))
-            return
+            return False
         self.journal.emit(e.VARIABLES_RESOLVED, "", 0, value=text)
-        self._enter()
+        return True
 
-    def _enter(self) -> None:
+    def _replay(self) -> None:
+        """Give the steps that were not selected what earlier runs have of them (S53)."""
         state = self.state
-        assert state.root is not None
         replayed = state.start.get("replay")
         for path, text in (replayed if isinstance(replayed, Mapping) else {}).items():
             origins = state.start.get("replayed_from")
@@ -210,18 +218,16 @@ class LiveRun:
         skipped = state.start.get("leave_out")
         for path in skipped if isinstance(skipped, (list, tuple)) else ():
             self.journal.emit(e.STEP_SKIPPED, path, 0, {"reason": "it was not selected"})
-        self.scheduler.entered(state.root)
-        if state.root.unsettled == 0:
-            self._close_root()
 
     def _arm_limit(self) -> None:
         limit = self.state.frame.graph.workflow.settings.timeout
-        if limit is not None and self.state.started_at is not None:
-            self.waits.arm_until("limit", self.state.started_at + limit, self._out_of_time)
+        if limit is not None and self.state.limit_from is not None:
+            self.waits.arm_until("limit", self.state.limit_from + limit + self.state.rested, self._out_of_time)
 
     def _out_of_time(self) -> None:
-        assert self.state.root is not None
-        self.conductor.stop(self.state.root, "timeout")
+        root = self.state.root
+        if root is not None and root.stopping not in ("cancel", "cancel_all"):
+            self.conductor.stop(root, "timeout")
 
     # ---- resuming ------------------------------------------------------------------------------------------------
 
@@ -233,6 +239,8 @@ class LiveRun:
         for step in lost_attempts(state):
             self._lost(step)
         for step in list(state.steps.values()):
+            if not step.settled:
+                self.blocks.arm_limit(step)
             if step.status is StepStatus.WAITING and step.wait is not None:
                 if step.wait.why == "every":
                     self.blocks.wait_for_turn(step)
@@ -268,9 +276,7 @@ class LiveRun:
     def _rest(self) -> None:
         """Notice that nothing goes on: the run pauses, is interrupted, or waits."""
         state = self.state
-        if state.status in (RunStatus.PAUSED, RunStatus.INTERRUPTED) or state.ended or self._over:
-            return
-        if self.attempts or self.evaluator.outstanding:
+        if self._leaving or self.attempts or self.evaluator.outstanding:
             return
         if self._interrupting:
             self.journal.emit(e.RUN_INTERRUPTED, "", 0, {"reason": self._interrupting})
@@ -290,38 +296,52 @@ class LiveRun:
             self._leave()
         elif waits and self.state.status is RunStatus.RUNNING:
             self.journal.emit(e.RUN_WAITING)
+        elif not waits:
+            pending = [step.path for step in self.state.steps.values() if not step.settled]
+            raise AssertionError(f"run {self.state.run} stands still with {pending[:5]}")
 
     def _leave(self) -> None:
-        """Give the run up once its last event is on disk."""
+        """Give the run up once its last event is on disk; nothing more happens in it."""
+        self._leaving = True
         self.waits.clear()
+        self.services.close()
         self.journal.after(lambda: self._end(None))
 
     def _end(self, error: BaseException | None) -> None:
         if not self._over:
             self._over = True
-            self.waits.clear()
             self._ended(self, error)
 
-    def _store_failed(self, error: BaseException) -> None:
-        """Stop at once: what is in memory could not be kept."""
+    def fail(self, error: BaseException) -> None:
+        """Stop at once: what is in memory cannot be kept, or a fault of the engine's own keeps it from going on."""
+        self._leaving = True
+        self.waits.clear()
+        self.services.close()
+        self.journal.break_off()
         for step in self.attempts.running():
-            self.attempts.cancel(step, "the run could not be written")
+            self.attempts.cancel(step, "the run could not go on")
         self._end(error)
 
     # ---- commands ------------------------------------------------------------------------------------------------
 
     def pause(self, reason: str) -> None:
         """Start nothing new; the run is paused when what runs has ended (S36)."""
-        if not self.state.pausing and not self.state.ended:
+        if not self.state.pausing:
             self.journal.emit(e.RUN_PAUSING, "", 0, {"reason": reason})
 
     def cancel(self, actor: str = "") -> None:
         """Cancel: once spares what is to run always, twice does not (S36)."""
-        state = self.state
-        if state.ended or state.root is None:
-            return
-        mode = "cancel_all" if state.stopping in ("cancel", "cancel_all") else "cancel"
-        self.conductor.stop(state.root, "cancel_all" if mode == "cancel_all" else "cancel")
+        root = self.state.root
+        if root is not None and not root.unsettled:
+            return  # it is about to end
+        if root is not None:
+            again = root.stopping in ("cancel", "cancel_all")
+            self.conductor.stop(root, "cancel_all" if again else "cancel", actor=actor)
+
+    def give_way(self) -> None:
+        """Cancel the run for a newer one of its workflow, unless it is being cancelled already."""
+        if self.state.stopping not in ("cancel", "cancel_all"):
+            self.cancel()
 
     def interrupt(self, reason: str, *, at_once: bool) -> None:
         """Stop at the next boundary, or at once; the run can be resumed."""
@@ -364,10 +384,13 @@ class LiveRun:
             return
         if root.stopping == "timeout":
             limit = state.frame.graph.workflow.settings.timeout or 0.0
-            self._finish(RunStatus.FAILED, error=self.error(Timeout(seconds=limit, what="run"), 0))
+            out_of_time = self.error(Timeout(seconds=limit, what="run"), 0)
+            self._after_rollback(lambda: self._finish(RunStatus.FAILED, error=out_of_time))
             return
         _, error = result_of(root)
         if error is not None:
+            if state.pausing and state.frame.graph.workflow.settings.on_failure == "pause":
+                return  # a person is to say how it goes on
             failed = [c for c in root.children if c.status is StepStatus.FAILED and not c.node.step.optional]
             step = min(failed, key=lambda c: c.ended_at or 0.0)
             self._after_rollback(lambda: self._finish(RunStatus.FAILED, step=step.path, error=error))
@@ -376,7 +399,8 @@ class LiveRun:
 
     def _after_rollback(self, then: Callable[[], None]) -> None:
         if self.state.frame.graph.workflow.settings.on_failure == "rollback":
-            Rollback(self.journal, self._means, self.services).start(self.post, then)
+            assert self.state.root is not None
+            Rollback(self.conductor, self.services, self._means.catalog, self.state.root, then).go_on()
         else:
             then()
 
@@ -389,7 +413,8 @@ class LiveRun:
             if error is not None:
                 self._finish(RunStatus.FAILED, error=self.error(error, 0))
             else:
-                status = RunStatus.PARTIAL if has_tolerated(state) else RunStatus.SUCCEEDED
+                partial = state.root is not None and has_tolerated(state.root)
+                status = RunStatus.PARTIAL if partial else RunStatus.SUCCEEDED
                 self._finish(status, outputs=str(value))
 
         def evaluated(value: object, error: Exception | None) -> None:
@@ -418,80 +443,6 @@ class LiveRun:
         self.journal.emit(e.RUN_FINISHED, "", 0, data, outputs)
         self._leave()
 
-    # ---- children ------------------------------------------------------------------------------------------------
-
-    def _open_child(self, step: StepState, child: Child) -> None:
-        folder = step.body.frame.folder
-
-        def then(opened: object, error: Exception | None) -> None:
-            if step.settled:
-                return
-            if not isinstance(opened, OpenedChild):
-                self.conductor.fail(step, self.error(error or ErgonError(), step.attempt))
-                return
-            self.journal.define(opened.sha256, opened.text)
-            data = {"definition": opened.sha256, "name": opened.name, "folder": opened.folder}
-            self.journal.emit(e.CHILD_OPENED, step.path, 0, data, opened.parameters)
-            assert step.bodies is not None
-            text, failure = self.services.variables(self.evaluator, step.bodies[0].frame)
-            if failure is not None:
-                self.conductor.stop_block(step, "cancel_all")
-                self.conductor.fail(step, self.error(failure, step.attempt))
-                return
-            self.journal.emit(e.VARIABLES_RESOLVED, step.path, 0, value=text)
-            self.scheduler.entered(step.bodies[0])
-            if step.bodies[0].unsettled == 0:
-                self.blocks.body_settled(step.bodies[0])
-
-        self.evaluator.in_thread(lambda: self._means.open_child(child, folder), then)
-
-    def _close_child(self, step: StepState, body: BodyState, status: BodyStatus, error: ErrorRecord | None) -> None:
-        def closed(status: BodyStatus, error: ErrorRecord | None, text: str | None) -> None:
-            data: dict[str, object] = {"owner": step.path, "index": 0, "status": status}
-            self.journal.emit(e.BODY_CLOSED, step.path, 0, data)
-            self.scheduler.left(body)
-            if status == "succeeded":
-                self.conductor.succeed(step, text, {"tolerated": True} if has_tolerated_in(body) else {})
-            elif status == "failed" and error is not None:
-                self.conductor.fail(step, error)
-            else:
-                self.conductor.cancel_now(step, "the run was stopped")
-
-        if status != "succeeded":
-            closed(status, error, None)
-            return
-
-        def then(value: object, failure: Exception | None) -> None:
-            if failure is not None:
-                closed("failed", self.error(failure, step.attempt), None)
-            else:
-                closed("succeeded", None, str(value))
-
-        def evaluated(value: object, failure: Exception | None) -> None:
-            if failure is not None:
-                then(None, failure)
-            else:
-                self.services.encode(self.evaluator, value, then)
-
-        names = self.evaluator.names(body, gaps=True)
-        self.evaluator.evaluate(body.frame.graph.outputs, names, body, evaluated)
-
 
 def _nothing() -> None:
     """Take a turn."""
-
-
-def has_tolerated(state: RunState) -> bool:
-    """Say whether the run hides failures, which makes it partial (S22, S26)."""
-    return state.root is not None and has_tolerated_in(state.root)
-
-
-def has_tolerated_in(body: BodyState) -> bool:
-    """Say whether a body hides failures of optional steps or of items."""
-    for child in body.children:
-        if child.tolerated or (child.status is StepStatus.FAILED and child.node.step.optional):
-            return True
-        ended_well = child.status is StepStatus.SUCCEEDED and not child.winner
-        if ended_well and any(has_tolerated_in(inner) for inner in (child.bodies or {}).values()):
-            return True
-    return False

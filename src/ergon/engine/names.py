@@ -46,7 +46,7 @@ class Names(Mapping[str, object]):
         if name == "parameters":
             return self._parameters()
         if name == "variables":
-            return self._reader.decode(self._frame.variables)
+            return self._reader.decode(self._frame.variables or "{}")
         if name in ("run", "trigger", "env", "state", "secrets"):
             return self._facts(name)
         return self._item(name)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ergon.model.states import BodyState, RunState, StepState, StepStatus
+from ergon.model.states import BodyState, RunState, RunStatus, StepState, StepStatus
 
 How = Literal["resume", "retry"]
 _FAILED, _CANCELLED, _SUCCEEDED = StepStatus.FAILED, StepStatus.CANCELLED, StepStatus.SUCCEEDED
@@ -28,25 +28,38 @@ def reopening(state: RunState, how: How) -> Reopening:
 
     Failed and cancelled steps run again, and whatever followed from them; a block goes on with the items and
     iterations that succeeded. `retry` also takes up failures that the run tolerated: of optional steps and of items.
+    A run that was cut off in the middle just goes on, so that it comes to the end that it would have come to.
     """
     plan = Reopening()
-    if state.root is not None:
-        _plan_body(state.root, how, plan)
+    if state.root is not None and (how == "retry" or _takes_up_failures(state)):
+        _plan_body(state.root, how, undone_steps(state), plan)
     return plan
 
 
-def _plan_body(body: BodyState, how: How, plan: Reopening) -> bool:
+def _takes_up_failures(state: RunState) -> bool:
+    if state.ended or state.stopping in ("cancel", "cancel_all"):
+        return True
+    for_a_person = state.frame.graph.workflow.settings.on_failure == "pause"
+    return for_a_person and (state.status is RunStatus.PAUSED or bool(state.pausing))
+
+
+def undone_steps(state: RunState) -> frozenset[str]:
+    """Give the paths of the steps whose work a rollback took back: they have to do it again."""
+    return frozenset(path for path, ok, _ in state.undone if ok)
+
+
+def _plan_body(body: BodyState, how: How, undone: frozenset[str], plan: Reopening) -> bool:
     """Plan one body; gives whether anything in it runs again."""
     changed: list[StepState] = []
     for child in body.children:
-        if _goes_on_inside(child, how):
-            inner = [_plan_body(b, how, plan) for b in _worked(child)]
+        if _goes_on_inside(child, how, undone):
+            inner = [_plan_body(b, how, undone, plan) for b in _worked(child)]
             if any(inner):
                 if child.settled:
                     plan.open.append(child.path)
                 changed.append(child)
                 continue
-        if runs_again(child, how):
+        if runs_again(child, how) or child.path in undone:
             plan.reset.append(child.path)
             changed.append(child)
     reset = {step.node.index for step in changed}
@@ -68,12 +81,12 @@ def _worked(step: StepState) -> Iterator[BodyState]:
             yield body
 
 
-def _goes_on_inside(step: StepState, how: How) -> bool:
+def _goes_on_inside(step: StepState, how: How, undone: frozenset[str]) -> bool:
     if not step.bodies:
         return False
     if step.status in (_FAILED, _CANCELLED):
         return step.stopping != "timeout"
-    return not step.settled or (how == "retry" and step.status is _SUCCEEDED)
+    return not step.settled or (step.status is _SUCCEEDED and (how == "retry" or bool(undone)))
 
 
 def runs_again(step: StepState, how: How) -> bool:

@@ -61,7 +61,7 @@ class Resuming:
 
             return edited
         plan = reopening(state, how)
-        if state.status in ENDED and not plan.open and not plan.reset:
+        if state.status in ENDED and not plan.open and not plan.reset and not _unfinished(state):
             return None
 
         def reopened(live: LiveRun) -> None:
@@ -95,3 +95,8 @@ class Resuming:
         inputs = self._values.decode(step.inputs) if step.inputs is not None else step.node.step.with_
         path = inputs.get("path") if isinstance(inputs, Mapping) else None
         return isinstance(path, str) and notebook_code(self._workspace.resolve(path, folder=folder)) != step.code
+
+
+def _unfinished(state: RunState) -> bool:
+    """Say whether steps of an ended run were never decided on: its variables could not be resolved."""
+    return state.root is not None and state.root.unsettled > 0

@@ -153,8 +153,10 @@ class Scheduler:
         return short is None
 
     def _call_up(self, names: Iterable[str], now: float) -> None:
-        """Queue the first that waits for each resource, if there is enough for it: one, and not all, so that a
-        resource that thousands wait for costs no more for each of them."""
+        """Queue the first that waits for each resource, if there is enough for it.
+
+        One and not all of them: a resource that thousands wait for costs no more for each of them.
+        """
         for name in names:
             parked = self._resources[name].parked
             while parked and not _wanted(parked[0]):

@@ -188,6 +188,8 @@ def _run_stopping(state: RunState, event: Event) -> None:
     if not event.step:
         state.stopping = mode
         state.failed_step = cast(str, event.data.get("failed", state.failed_step))
+        if mode in ("cancel", "cancel_all"):
+            state.pausing = ""
         cast(BodyState, state.root).stopping = mode
         return
     block = state.steps[event.step]

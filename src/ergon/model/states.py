@@ -91,7 +91,8 @@ class Frame:
     graph: Graph
     parameters: str = "{}"
     """Stored form of the parameters."""
-    variables: str = "{}"
+    variables: str | None = None
+    """Stored form of the variables, once they are resolved."""
     folder: str = ""
     """The folder that relative paths start from."""
 

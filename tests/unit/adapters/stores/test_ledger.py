@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -96,33 +97,41 @@ def _created(run: str = "r") -> Event:
 def test_tables_are_the_fold_of_the_journal_s38(
     facts: list[tuple[str, str, int, dict[str, object]]], draw: st.DataObject
 ) -> None:
-    db, ledger, folded = _empty(), _ledger(), Projection()
     events = [_created()]
     for seq, (kind, step, attempt, data) in enumerate(facts, start=2):
         events.append(Event("r", seq, float(seq), kind, step, attempt, data, "1", correlation="r"))
-    left = list(events)
+    folded = Projection()
+    for event in events:
+        folded.apply(event)
+    with contextlib.closing(_empty()) as db:
+        _write_somehow(db, events, draw)
+        _compare(db, events, folded)
+
+
+def _write_somehow(db: sqlite3.Connection, events: list[Event], draw: st.DataObject) -> None:
+    """Write events in changes and transactions of any size, forgetting in between what was written."""
+    ledger, left = _ledger(), list(events)
     while left:
         for _ in range(draw.draw(st.integers(1, 3))):
             count = draw.draw(st.integers(1, 6))
-            ledger.enter(db, Change("r", 1, left[:count])) if left else None
+            ledger.enter(db, Change("r", 1, left[:count]))
             del left[:count]
         ledger.flush(db)
         if draw.draw(st.booleans()):
             ledger.forget("r")
-    for event in events:
-        folded.apply(event)
+
+
+def _compare(db: sqlite3.Connection, events: list[Event], folded: Projection) -> None:
     assert queries.events(db, "r", after=0, limit=None) == events
-    record = queries.run(db, "r").record
-    assert record == folded.run.record("r", epoch=1, last_seq=len(events))
+    assert queries.run(db, "r").record == folded.run.record("r", epoch=1, last_seq=len(events))
     steps = sorted(folded.steps.items(), key=lambda item: item[1].first)
     assert queries.steps(db, "r") == [each.record("r", path) for path, each in steps]
     waits = sorted(folded.waits.items())
     assert queries.waits(db, "r") == [each.record("r", path) for path, each in waits]
-    cached = {(key, seq) for key, seq in folded.touched.cached}
-    assert {(key, event & 0xFFFFFFFF) for key, event in db.execute("SELECT key, event FROM cache")} == cached
-    named = {sha256 for (sha256,) in db.execute("SELECT sha256 FROM named WHERE kind = 'definition'")}
+    cached = set(db.execute("SELECT key, event & 4294967295 FROM cache").fetchall())
+    assert cached == set(folded.touched.cached)
+    named = {sha256 for (sha256,) in db.execute("SELECT sha256 FROM named WHERE kind = 'definition'").fetchall()}
     assert named == folded.touched.definitions
-    db.close()
 
 
 def test_a_step_with_many_events_in_a_transaction_is_written_once(db: sqlite3.Connection) -> None:
