@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import secrets
 import socket
 import subprocess
 import sys
@@ -23,13 +22,13 @@ from ergon.engine.means import OpenedChild
 from ergon.engine.plan import Plan, plan_of
 from ergon.engine.pruning import prune
 from ergon.engine.recovery import How
-from ergon.engine.request import Options, Source, Told, created_data
-from ergon.engine.resuming import Resuming
+from ergon.engine.request import Options, Source, Told, created_data, new_id
+from ergon.engine.resuming import Ready, Resuming
 from ergon.engine.selection import Selection, check_names, select
 from ergon.engine.values import Values
 from ergon.engine.workspace import Workspace, find_home
 from ergon.errors import AdapterUnknown, NotPossible, WorkflowInvalid
-from ergon.model.definitions import canonical_text, definition_hash
+from ergon.model.definitions import definition_hash, definition_text
 from ergon.model.directives import Child
 from ergon.model.events import Event
 from ergon.model.graph import Graph, compile_graph
@@ -49,7 +48,6 @@ if TYPE_CHECKING:
 HOME_NAME: Final = ".ergon"
 _LOOK_EVERY: Final = 0.02
 """Seconds between looks at a process that has just been started."""
-_ALPHABET: Final = "abcdefghijkmnpqrstuvwxyz23456789"
 
 
 class App:
@@ -172,14 +170,14 @@ class App:
         """Read and check a workflow file; runs nothing and imports nothing that it names."""
         from ergon.loading.loader import load_file
 
-        return load_file(file, catalog=self.catalog(file.resolve().parent))
+        return load_file(file, catalog=self.catalog(os.path.dirname(os.path.realpath(file))))
 
     def load(self, file: Path) -> Source:
         """Read a workflow file; raises `WorkflowInvalid` with all diagnostics."""
         loaded = self.check(file)
         if loaded.workflow is None or not loaded.ok:
             raise WorkflowInvalid(diagnostics=loaded.diagnostics, file=str(file))
-        return Source(loaded.workflow, file.resolve())
+        return Source(loaded.workflow, Path(os.path.realpath(file)))
 
     def read_parameters(self, file: Path) -> dict[str, object]:
         """Read parameters from a YAML or JSON file; raises `ParameterInvalid`."""
@@ -213,7 +211,7 @@ class App:
 
     def prepared(self, workflow: Workflow) -> tuple[Graph, str]:
         """Compile a workflow, once, and give it with its definition's canonical text."""
-        text = canonical_text(workflow)
+        text = definition_text(workflow)
         sha256 = definition_hash(text)
         with self._lock:
             if sha256 not in self._graphs:
@@ -294,7 +292,7 @@ class App:
         if options.selection:
             created |= select(graph, options.selection, self._earlier(workflow.name))
         self.catalog(source.folder(self.workspace.root)).refresh()
-        state = RunState(run=_new_id(), frame=Frame(graph=graph), graph_of=self.graph)
+        state = RunState(run=new_id(), frame=Frame(graph=graph), graph_of=self.graph)
         told = Told(
             created=created,
             parameters=self.values.encode(given),
@@ -336,19 +334,29 @@ class App:
         handle = self.handle(record.id)
         if handle is not None:
             return handle
+        return self._take_up(record, lambda state: self._resuming.plan(state, how, file))
+
+    def cancel(self, reference: str, *, actor: str = "") -> Handle | RunState | None:
+        """Cancel a run: by the process that has it (gives None), or here if none has (gives its handle)."""
+        record = self.send(reference, "cancel", actor=actor)
+        if self._store_of(record.id).owner(record.id) is not None:
+            return None
+        return self._take_up(record, lambda state: lambda live: None)  # the command is in its inbox
+
+    def _take_up(self, record: RunRecord, plan: Callable[[RunState], Ready | None]) -> Handle | RunState:
+        """Own a run and go on with it by a plan; gives its state where the plan is that there is nothing to do."""
         store = self._store_of(record.id)
         lease = store.claim(record.id)
         try:
             state = self.history(record.id).state(record)
-            ready = self._resuming.plan(state, how, file)
+            ready = plan(state)
         except BaseException:
             lease.release()
             raise
         if ready is None:
             lease.release()
             return state
-        workflow = state.frame.graph.workflow
-        durability = self._durability(workflow)
+        durability = self._durability(state.frame.graph.workflow)
         engine = self.engine(durable=store is self.store)
         return engine.adopt(state, (), lease, durability=durability, ready=ready)
 
@@ -460,10 +468,6 @@ def workflow_schema() -> dict[str, Any]:  # Any: JSON Schema
     from ergon.loading.schema import workflow_schema
 
     return workflow_schema()
-
-
-def _new_id() -> str:
-    return "".join(secrets.choice(_ALPHABET) for _ in range(10))
 
 
 def _adapter(group: str, port: str, url: str) -> Any:  # Any: the port's type is the caller's to say

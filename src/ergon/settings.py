@@ -185,7 +185,7 @@ class _File:
 
 def _read(path: Path) -> _File:
     """Read a file of settings; one that does not exist says nothing."""
-    if not path.exists():
+    if not os.path.exists(path):  # what lies in a folder that may not be looked into does not exist for us
         return _File(path, {}, {})
     values = _mapping(path)
     profiles = values.pop("profiles", None)

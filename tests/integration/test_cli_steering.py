@@ -180,9 +180,7 @@ def test_s45_a_run_is_paused_signalled_and_followed_from_other_processes(
     assert json.loads(resumed.stdout)["outputs"] == {"by": "Ada"}
 
 
-def test_s36_a_run_is_cancelled_from_another_process(
-    folder: Path, start: Callable[..., subprocess.Popen[str]]
-) -> None:
+def test_s36_a_run_is_cancelled_from_another_process(folder: Path, start: Callable[..., subprocess.Popen[str]]) -> None:
     run = start("run", "waits.ergon.yaml", "--json")
     until(lambda: waits(folder))
     assert ergon(folder, "cancel", "last").returncode == 0
@@ -222,9 +220,7 @@ def test_s34_a_step_that_waits_for_a_person_is_answered(
     assert json.loads(ergon(folder, "resume", "last", "--json").stdout)["outputs"] == {"paid": 42}
 
 
-def test_logs_are_followed_to_the_end_of_the_run(
-    folder: Path, start: Callable[..., subprocess.Popen[str]]
-) -> None:
+def test_logs_are_followed_to_the_end_of_the_run(folder: Path, start: Callable[..., subprocess.Popen[str]]) -> None:
     start("run", "two.ergon.yaml")
     until(lambda: begun(folder))
     logs = start("logs", "last", "-f")

@@ -11,6 +11,7 @@ from typing import Any
 from ergon import Context
 from ergon.actions.action import action
 from ergon.errors import ActionFailed
+from ergon.testing.gates import gates_of
 
 RAN: Counter[tuple[str, str]] = Counter()
 """How often an action of these began, by run and step."""
@@ -62,7 +63,15 @@ async def flaky(name: str, value: object = None, *, ctx: Context) -> object:
     return value
 
 
+@action("trial.gated_failure")
+async def gated_failure(name: str, *, ctx: Context) -> None:
+    """Fails when the test opens a gate."""
+    await gates_of(ctx)[name].stand()
+    raise ActionFailed("behind the gate")
+
+
 MENDED: set[str] = set()
+"""What `trial.flaky` no longer fails for."""
 
 
 HOLD_UNDO: tuple[threading.Event, threading.Event] | None = None

@@ -451,7 +451,6 @@ FAMILIES = [
     ({"id": "x", "uses": "python.run", "with": {"code": "lambda: 1"}}, "NotStorable", "validation"),
     ({"id": "x", "uses": "file.read", "with": {"path": "/etc/passwd"}}, "PathRefused", "configuration"),
     (give_step("x", "{{ secrets.NONE }}"), "SecretMissing", "configuration"),
-    ({"id": "x", "uses": "python.run", "with": {"code": "raise SystemExit(3)"}}, "SystemExit", "execution"),
 ]
 
 

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from ergon.cli.standard import prepare_streams
 from ergon.cli.terminal import terminal
 
 
@@ -17,6 +18,7 @@ def main() -> int:
     takes 400. It sleeps until there is something to wait for (`ergon.cli.foreground`).
     """
     gc.disable()
+    prepare_streams()
     try:
         return command(sys.argv[1:])
     finally:

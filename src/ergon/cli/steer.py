@@ -11,6 +11,7 @@ import typer
 from ergon.cli.opening import RunArgument, workspace
 from ergon.cli.terminal import terminal
 from ergon.errors import NotPossible, StepUnknown
+from ergon.model.states import ENDED, RunState
 
 if TYPE_CHECKING:
     from ergon.app import App
@@ -25,7 +26,7 @@ def pause(run: RunArgument) -> None:
     """
     with workspace() as app:
         record = app.record(run)
-        if app.store.owner(record.id) is None:
+        if record.status not in ENDED and app.store.owner(record.id) is None:
             raise NotPossible(what=f"pause run {record.id}", reason=f"no process runs it; it is {record.status}")
         app.send(record.id, "pause", actor=_me())
     terminal.say(f"Run {record.id} pauses when what runs now has ended. Go on with: ergon resume {record.id}")
@@ -38,9 +39,15 @@ def cancel(run: RunArgument) -> None:
       ergon cancel last
     """
     with workspace() as app:
-        record = app.send(run, "cancel", actor=_me())
-        alive = app.store.owner(record.id) is not None
-    _told(record, alive, f"Run {record.id} is being cancelled.")
+        record = app.record(run)
+        taken = app.cancel(record.id, actor=_me())
+        if taken is None:
+            terminal.say(f"Run {record.id} is being cancelled.")
+            return
+        if not isinstance(taken, RunState):
+            taken.wait()
+        status = app.record(record.id).status
+    terminal.say(f"Run {record.id}, which no process had, was {status}.")
 
 
 def signal(

@@ -15,7 +15,7 @@ from ergon.engine.context import RunContext, RunServices
 from ergon.engine.editing import notebook_code
 from ergon.engine.evaluator import Evaluator
 from ergon.engine.names import Names
-from ergon.errors import ActionFailed, Timeout, ValidatorFailed
+from ergon.errors import ActionFailed, TemplateFailed, Timeout, ValidatorFailed
 from ergon.model.base import parse_duration
 from ergon.model.directives import Assign, Break, Child, Wait
 from ergon.model.expressions import parse_expression, parse_template
@@ -154,8 +154,7 @@ class Attempts:
             inputs = {**inputs, **node.literals}
         if node.step.cache is not None:
             outcome.key = await self._caching.key(handler, node.step.cache, inputs, step)
-            if outcome.key is not None and (hit := await self._caching.find(outcome.key)) is not None:
-                outcome.output, outcome.cached = hit, True
+            if outcome.key is not None and await self._hits(step, outcome.key, outcome):
                 return
         if not node.inputs.is_static:
             inputs = await self._open(inputs, holds_secrets=step.body.frame.graph.holds_secrets)
@@ -178,6 +177,19 @@ class Attempts:
             await self._settle(result, outcome)
         if node.step.validate_:
             await self._validate(step, outcome)
+
+    async def _hits(self, step: StepState, key: CacheKey, outcome: Outcome) -> bool:
+        """Take an earlier result, if there is one that passes the step's rules; gives whether."""
+        outcome.output = await self._caching.find(key)
+        if outcome.output is None:
+            return False
+        try:
+            if step.node.step.validate_:
+                await self._validate(step, outcome)
+        except (ValidatorFailed, TemplateFailed):
+            outcome.output = None
+        outcome.cached = outcome.output is not None
+        return outcome.cached
 
     async def _left_behind(self, executor: Executor, step: StepState, error: BaseException) -> str:
         """Say that an attempt still runs, if it does: a thread cannot be ended (S35)."""

@@ -77,6 +77,8 @@ class Conductor:
         self._clock = clock
         self.error = error
         self._settled: deque[StepState] = deque()
+        self._closing: deque[BodyState] = deque()
+        """Bodies whose steps have all ended, each once; they close when everybody has followed from those."""
         self.halted = False
         """Whether nothing new may start: the run pauses, or is interrupted."""
 
@@ -88,6 +90,9 @@ class Conductor:
         while True:
             while settled:
                 self._follow(settled.popleft())
+            if self._closing:
+                self.blocks.body_settled(self._closing.popleft())
+                continue
             if self.halted or self.state.pausing:
                 return None
             if scheduler.unjudged:
@@ -110,8 +115,8 @@ class Conductor:
             self._stood_in(body.children[step.node.serves], step)
         if step.status is _FAILED and not step.node.step.optional:
             self._failed(step, body)
-        if body.unsettled == 0 and body.status == "open":
-            self.blocks.body_settled(body)
+        if body.unsettled == 0 and body.status == "open" and (body.body.leaf or self.scheduler.left(body)):
+            self._closing.append(body)
 
     # ---- judging -------------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ and go on. A new run merely has a shorter journal.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from ergon.engine.attempts import Attempts, Outcome
 from ergon.engine.blocks import Blocks
@@ -30,6 +30,7 @@ from ergon.engine.services import Services
 from ergon.engine.waits import Waits, waiting
 from ergon.errors import ProcessDied, Timeout
 from ergon.model import events as e
+from ergon.model.expressions import Value, parse_value
 from ergon.model.records import Command, ErrorRecord
 from ergon.model.states import RunState, RunStatus, StepState, StepStatus
 from ergon.ports import Lease
@@ -236,8 +237,7 @@ class LiveRun:
         state = self.state
         bodies = [body for body in state.bodies() if body.status == "open"]
         self.scheduler.restore(bodies)
-        for step in lost_attempts(state):
-            self._lost(step)
+        lost = lost_attempts(state)
         for step in list(state.steps.values()):
             if not step.settled:
                 self.blocks.arm_limit(step)
@@ -248,8 +248,10 @@ class LiveRun:
                     self.outcomes.arm(step)
             elif step.status is StepStatus.RUNNING and not step.slot:
                 self.blocks.restore(step)
-        if state.root is not None and state.root.unsettled == 0 and not state.ended:
+        if state.root is not None and state.root.unsettled == 0:
             self._close_root()
+        for step in lost:
+            self._lost(step)
 
     def _lost(self, step: StepState) -> None:
         """Do what `on_crash` says with an attempt that the process's death cut off."""
@@ -423,7 +425,7 @@ class LiveRun:
                 return
             self.services.encode(self.evaluator, value, then)
 
-        self.evaluator.evaluate(graph.outputs, names, state.root, evaluated)
+        self.evaluator.evaluate(part_of(graph.outputs, state), names, state.root, evaluated)
 
     def _finish(
         self,
@@ -446,3 +448,18 @@ class LiveRun:
 
 def _nothing() -> None:
     """Take a turn."""
+
+
+def part_of(outputs: Value, state: RunState) -> Value:
+    """Give the outputs of a run of a part: null for those that read a step that was left out (S53)."""
+    left_out = state.start.get("leave_out")
+    if not left_out or not isinstance(left_out, (list, tuple)):
+        return outputs
+    sources = state.frame.graph.workflow.outputs
+    kept = {name: None if _reads(source, left_out) else source for name, source in sources.items()}
+    return parse_value(kept)
+
+
+def _reads(source: object, steps: Sequence[object]) -> bool:
+    references = parse_value(source).references
+    return any(r.root == "steps" and bool(r.path) and r.path[0] in steps for r in references)

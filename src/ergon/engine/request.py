@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypedDict
+from typing import Final, TypedDict
 
 from ergon.engine.selection import Selection
 from ergon.model.graph import Graph
 from ergon.model.policies import Durability
 from ergon.model.records import Priority
 from ergon.model.workflow import Workflow
+
+_ALPHABET: Final = "abcdefghijkmnpqrstuvwxyz23456789"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,3 +76,8 @@ def created_data(source: Source, graph: Graph, options: Options, *, workspace: P
         "disable": list(options.disable),
     }
     return data | {key: value for key, value in optional.items() if value}
+
+
+def new_id() -> str:
+    """Give an id for a new run: ten letters and digits that are not mistaken for one another."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(10))

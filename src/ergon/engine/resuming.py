@@ -14,11 +14,14 @@ from ergon.engine.request import Source
 from ergon.engine.values import Values
 from ergon.engine.workspace import Workspace
 from ergon.model import events as e
-from ergon.model.definitions import canonical_text
+from ergon.model.definitions import definition_text
 from ergon.model.graph import Graph
 from ergon.model.states import ENDED, RunState, RunStatus, StepState, StepStatus
 from ergon.model.workflow import Workflow
 from ergon.ports import Catalog
+
+Ready = Callable[[LiveRun], None]
+"""Journals what a plan says, in the engine's thread, just before a run goes on."""
 
 
 class FreshCatalog(Catalog, Protocol):
@@ -46,7 +49,7 @@ class Resuming:
         self._workspace = workspace
         self._values = values
 
-    def plan(self, state: RunState, how: How, file: Path | None) -> Callable[[LiveRun], None] | None:
+    def plan(self, state: RunState, how: How, file: Path | None) -> Ready | None:
         """Plan a resume; gives what journals the plan, or None if there is nothing to do."""
         if state.status is RunStatus.SUCCEEDED or (state.status is RunStatus.PARTIAL and how == "resume"):
             return None
@@ -76,7 +79,7 @@ class Resuming:
         if file is None and own and Path(own).is_file():
             file = Path(own)
         if file is None:
-            return state.frame.graph, canonical_text(state.frame.graph.workflow)
+            return state.frame.graph, definition_text(state.frame.graph.workflow)
         source = self._load(file)
         self._catalog(source.folder(self._workspace.root)).refresh()
         return self._compiled(source.workflow)

@@ -87,7 +87,9 @@ class Scheduler:
         if not targets:
             return
         body = step.body
-        counts = self._blockers[body]
+        counts = self._blockers.get(body)
+        if counts is None:
+            return
         called = step.node.stand_in if step in self._released else -1
         for target in targets:
             if target == called:
@@ -107,9 +109,9 @@ class Scheduler:
         if counts[target] == 0 and step.body.children[target].status is _PENDING:
             self.unjudged.append(step.body.children[target])
 
-    def left(self, body: BodyState) -> None:
-        """Forget a body that has closed."""
-        self._blockers.pop(body, None)
+    def left(self, body: BodyState) -> bool:
+        """Forget a body whose steps have all ended; gives whether that is news."""
+        return self._blockers.pop(body, None) is not None
 
     def enqueue(self, step: StepState) -> None:
         """Queue an action that may start."""

@@ -39,6 +39,8 @@ def select(graph: Graph, selection: Selection, earlier: Earlier) -> dict[str, ob
     """
     nodes = graph.root.nodes
     chosen = _chosen(graph, selection)
+    if not chosen:
+        raise NotPossible(what="run this part", reason="no step lies in it")
     needed = {e.index: e.kind for i in chosen for e in nodes[i].edges if e.kind != "order" and e.index not in chosen}
     replay: dict[str, str] = {}
     origins: dict[str, str] = {}

@@ -97,7 +97,7 @@ class Frame:
     """The folder that relative paths start from."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class StepState:
     """One instance of a step."""
 
@@ -153,13 +153,16 @@ class StepState:
     once: dict[str, str] | None = None
     process: tuple[int, float] | None = None
 
+    def __repr__(self) -> str:
+        return f"<step {self.path} {self.status.value}>"
+
     @property
     def settled(self) -> bool:
         """Whether it has ended."""
         return self.status in SETTLED
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class BodyState:
     """One opening of a body: a workflow's, an item's, an iteration's, a branch's."""
 
@@ -177,6 +180,9 @@ class BodyState:
     opened_at: float = 0.0
     output: str | None = None
     error: ErrorRecord | None = None
+
+    def __repr__(self) -> str:
+        return f"<body {self.path or '(root)'} {self.status}>"
 
     def child_path(self, node: Node) -> str:
         """Give the path of a child instance (S5)."""

@@ -89,17 +89,22 @@ class Gates:
 _known: Final[WeakValueDictionary[Path, Gates]] = WeakValueDictionary()
 
 
+def gates_of(ctx: Context) -> Gates:
+    """Give the gates of the bench that an action runs on."""
+    return _known[ctx.workspace]
+
+
 @action("bench.gate")
 async def gate(name: str, value: object = None, *, ctx: Context) -> object:
     """Waits in the engine's loop until the test opens the gate, and gives its value."""
-    await _known[ctx.workspace][name].stand()
+    await gates_of(ctx)[name].stand()
     return value
 
 
 @action("bench.thread_gate")
 def thread_gate(name: str, value: object = None, stubborn: bool = False, *, ctx: Context) -> object:
     """Waits in a thread until the test opens the gate, and gives its value; a stubborn one cannot be told to stop."""
-    _known[ctx.workspace][name].stand_in_thread(ctx, stubborn=stubborn)
+    gates_of(ctx)[name].stand_in_thread(ctx, stubborn=stubborn)
     return value
 
 

@@ -14,7 +14,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from ergon.adapters.stores.projection import ENDED, LIVE, Projection, RunFacts
-from ergon.adapters.stores.rows import artifacts_in, encode_data
+from ergon.adapters.stores.rows import artifacts_in, encode_data, files_of
 from ergon.errors import LeaseLost, RunNotFound, RunOwned, StoreError
 from ergon.model.events import RUN_CREATED, Event
 from ergon.model.records import CacheRecord, Command, Owner, Pruned, RunRecord, Statistics, StepRecord, WaitRecord
@@ -32,6 +32,8 @@ class _Journal:
     run: str
     epoch: int
     events: list[Event] = field(default_factory=list)
+    definitions: set[str] = field(default_factory=set)
+    """Hashes of the definitions that came with its changes."""
     projection: Projection = field(default_factory=Projection)
     folded: int = 0
 
@@ -153,6 +155,7 @@ class MemoryStore:
         self._journals[run] = journal
         if change.definitions:
             self._definitions.update(change.definitions)
+            journal.definitions.update(change.definitions)
         for number in change.commands_done:
             self._commands.pop(number, None)
         return None
@@ -187,7 +190,8 @@ class MemoryStore:
                 if place > max(0, keep) and old and journal.run not in self._leases:
                     self._forget(journal)
                     forgotten += 1
-            named = {sha256 for j in self._journals.values() for sha256 in j.fold().touched.definitions}
+            kept = self._journals.values()
+            named = {sha256 for j in kept for sha256 in j.definitions | j.fold().touched.definitions}
             self._definitions = {key: text for key, text in self._definitions.items() if key in named}
             return Pruned(runs=forgotten, artifacts=0, bytes=0)
 
@@ -297,9 +301,7 @@ class MemoryStore:
         if not hits:
             return None
         run, event = max(hits, key=lambda hit: hit[1].at)
-        files = event.data.get("files")
-        named = {str(path): str(sha) for path, sha in files.items()} if isinstance(files, dict) else {}
-        return CacheRecord(key, run, event.step, event.at, event.value or "null", named)
+        return CacheRecord(key, run, event.step, event.at, event.value or "null", files_of(event.data))
 
     def latest_output(self, workflow: str, path: str) -> tuple[str, str] | None:
         """Give (run id, stored form) of the newest output of a step over the runs of a workflow (S53)."""

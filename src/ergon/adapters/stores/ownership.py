@@ -59,7 +59,7 @@ class Ownership:
         """Own a run and raise its epoch; raises `RunOwned` while a live process does."""
         self._read(lambda db: None)  # an older database is migrated now: not when a run of ours keeps it from that
         try:
-            acquired = self._locks.acquire(run)
+            acquired = self._locks.acquire(run) or self._acquire_released(run)
         except OSError as error:
             raise translate(error, self._path) from error
         if not acquired:
@@ -71,6 +71,13 @@ class Ownership:
             raise
         lease = self.leases[run] = SqliteLease(run, epoch, self._give_up)
         return lease
+
+    def _acquire_released(self, run: str) -> bool:
+        """Lock a run that this store has given up a moment ago, as soon as what was queued for it is written."""
+        if run in self.leases or not self._locks.holds(run):
+            return False
+        self._writer.call(lambda: None)
+        return self._locks.acquire(run)
 
     def _raise_epoch(self, run: str) -> int:
         if self._read(lambda db: Claimed.read(db, run)) is None:

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple, cast
 
 from ergon.adapters.stores.lease import Claimed
 from ergon.adapters.stores.projection import ENDED
-from ergon.adapters.stores.rows import SEQ_BITS, SEQ_MASK, decode_data, decode_event
+from ergon.adapters.stores.rows import SEQ_BITS, SEQ_MASK, decode_data, decode_event, files_of
 from ergon.errors import RunNotFound
 from ergon.model.events import Event
 from ergon.model.records import CacheRecord, Command, RunRecord, Statistics, StepRecord, WaitRecord
@@ -125,12 +125,7 @@ def cached(db: sqlite3.Connection, key: str) -> CacheRecord | None:
     if row is None:
         return None
     run, path, at, value, data = row
-    return CacheRecord(key, run, path or "", at, value or "null", files_of(decode_data(data).get("files")))
-
-
-def files_of(files: object) -> dict[str, str]:
-    """Give the files, with their hashes, that an event's data names."""
-    return {str(path): str(sha256) for path, sha256 in files.items()} if isinstance(files, dict) else {}
+    return CacheRecord(key, run, path or "", at, value or "null", files_of(decode_data(data)))
 
 
 def latest_output(db: sqlite3.Connection, workflow: str, path: str) -> tuple[str, str] | None:

@@ -84,6 +84,12 @@ def decode_event(run: str, correlation: str, row: EventRow) -> Event:
     )
 
 
+def files_of(data: Mapping[str, object]) -> dict[str, str]:
+    """Give the files, with their hashes, that an event's data names."""
+    files = data.get("files")
+    return {str(path): str(sha256) for path, sha256 in files.items()} if isinstance(files, Mapping) else {}
+
+
 def artifacts_in(text: str | None) -> list[str]:
     """Give the hashes of the artifacts that a text of JSON names, also in JSON that it holds as a string."""
     return _ARTIFACT.findall(text) if text is not None and "$artifact" in text else []

@@ -31,6 +31,18 @@ class OwnershipContract(StoreFixtures):
         wait_until(lambda: view.owner("r") is None, "the run has no owner")
         view.claim("r").release()
 
+    def test_a_run_that_was_given_up_can_be_owned_again_at_once(self, store: Store) -> None:
+        scribe = Scribe(store, "r")
+        scribe.begin()
+        told: list[BaseException | None] = []
+        for epoch in range(2, 12):
+            store.commit(scribe.change(scribe.event("noted")), told.append)
+            scribe.lease.release()
+            scribe.lease = store.claim("r")
+            assert scribe.lease.epoch == epoch
+        assert told == [None] * 10
+        assert store.run("r").last_seq == 12
+
     def test_each_claim_of_a_run_raises_its_epoch_s44(self, store: Store, view: Store) -> None:
         scribe = Scribe(store, "r")
         scribe.begin()
