@@ -24,6 +24,7 @@ from ergon.engine.pruning import prune
 from ergon.engine.recovery import How
 from ergon.engine.request import Options, Source, Told, created_data, new_id
 from ergon.engine.resuming import Ready, Resuming
+from ergon.engine.secrets import secrets_by_name
 from ergon.engine.selection import Selection, check_names, select
 from ergon.engine.values import Values
 from ergon.engine.workspace import Workspace, find_home
@@ -315,7 +316,8 @@ class App:
 
         source = self.load(Path(folder) / child.path)
         graph, text = self.prepared(source.workflow)
-        parameters = parameters_from(source.workflow, child.parameters, from_text=False)
+        given = secrets_by_name(source.workflow, child.parameters)
+        parameters = parameters_from(source.workflow, given, from_text=False)
         return OpenedChild(
             sha256=graph.sha256,
             text=text,

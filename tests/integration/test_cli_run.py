@@ -194,6 +194,47 @@ def test_a_dry_run_shows_the_waves_and_runs_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / ".ergon").exists()
 
 
+def test_s43_of_a_run_with_durability_off_nothing_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "partial.ergon.yaml").write_text(PARTIAL)
+    told = ergon(tmp_path, "run", "partial.ergon.yaml", "--set", "durability=off")
+    assert told.code == 3
+    assert "bad  ActionFailed: never mind" in told.out
+    assert "nothing of the run is kept" in told.out
+    assert ergon(tmp_path, "runs", "--json").document == []
+
+
+# ---- a part of it ----------------------------------------------------------------------------------
+
+
+def statuses(result: Result) -> dict[str, str]:
+    return {path: step["status"] for path, step in result.document["steps"].items() if "[" not in path}
+
+
+def test_s53_a_part_is_run_with_what_an_earlier_run_gave(fine: Result, folder: Path) -> None:
+    part = ergon(folder, "run", "fine.ergon.yaml", "--only", "fan", "--only", "noisy", "--disable", "noisy", "--json")
+    assert statuses(part) == {"noisy": "skipped", "off": "skipped", "fan": "succeeded", "deep": "skipped"}
+    enabled = ergon(folder, "run", "fine.ergon.yaml", "--to", "off", "--enable", "off", "--json")
+    assert statuses(enabled) == {"noisy": "skipped", "off": "succeeded", "fan": "skipped", "deep": "skipped"}
+
+
+def test_s50_retry_runs_what_a_partial_run_tolerated(tmp_path: Path) -> None:
+    flaky = "import os\nassert os.path.exists(ctx.path('fixed')), 'not yet'\n'fine'"
+    workflow = {
+        "ergon": 1,
+        "name": "flaky",
+        "steps": [{"id": "a", "uses": "python.run", "with": {"code": flaky}, "optional": True}],
+    }
+    (tmp_path / "flaky.ergon.json").write_text(json.dumps(workflow))
+    partial = ergon(tmp_path, "run", "flaky.ergon.json", "--json")
+    assert partial.code == 3
+    (tmp_path / "fixed").touch()
+    assert ergon(tmp_path, "resume", "last", "--json").code == 3
+    retried = ergon(tmp_path, "retry", "last", "--json")
+    assert (retried.code, retried.document["status"]) == (0, "succeeded")
+    assert retried.document["run_id"] == partial.document["run_id"]
+    assert retried.document["steps"]["a"]["attempts"] == 2
+
+
 # ---- words -----------------------------------------------------------------------------------------
 
 

@@ -140,17 +140,17 @@ def test_a_stale_change_keeps_no_others_out_of_its_transaction_s44(tmp_path: Pat
     store.close()
 
 
-def test_locks_that_a_stray_close_dropped_are_taken_again_s44(store: SqliteStore) -> None:
+def test_locks_that_a_stray_close_dropped_are_taken_again_s44(tmp_path: Path) -> None:
     """POSIX drops a process's locks when any descriptor of the file is closed, as a backup tool's would be."""
-    locks = lock_file(store.path.with_name("runs.db.leases"))
-    scribe = Scribe(store, "r")
-    scribe.begin()
+    store = SqliteStore(url_of(tmp_path), beat_every=0.05)
     with Remote(store.url) as remote:
-        assert remote.ask("owner", "r") == os.getpid()
-        locks.path.read_bytes()
         assert remote.ask("owner", "r") == 0
-        locks.assure()
+        Scribe(store, "r").begin()
         assert remote.ask("owner", "r") == os.getpid()
+        locks = lock_file(store.path.with_name("runs.db.leases"))
+        locks.path.read_bytes()
+        wait_until(lambda: bool(remote.ask("owner", "r") == os.getpid()), "the lock is held again")
+    store.close()
 
 
 def test_an_owner_on_another_host_counts_while_its_heart_beats_s44(tmp_path: Path) -> None:

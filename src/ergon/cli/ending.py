@@ -12,6 +12,7 @@ from typing import Final
 
 from ergon.cli.looks import Look, run_look
 from ergon.cli.notes import error_text
+from ergon.cli.tracebacks import place_of
 from ergon.cli.words import brief, clean, plural, seconds, shown_path
 from ergon.model.report import instances, kept_error
 from ergon.model.states import RunState, RunStatus, StepState, StepStatus
@@ -28,6 +29,9 @@ class Line:
     label: str
     text: str
     style: str = ""
+
+
+_NOT_KEPT: Final = Line("", "nothing: durability is off, so nothing of the run is kept", "dim")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +60,11 @@ def ending_of(
     files: Sequence[Path],
     warnings: Sequence[tuple[str, str]] = (),
     shown: bool = False,
+    kept: bool = True,
 ) -> Ending:
     """Tell of a run; `outputs` are those of its document, `files` those that it wrote.
 
-    `shown` says that its steps stand above already.
+    `shown` says that its steps stand above already, `kept` that it can be asked for later.
     """
     look = run_look(status)
     workflow = state.frame.graph.workflow
@@ -73,7 +78,7 @@ def ending_of(
         Section("Went wrong", list(_failures(state))),
         Section("Warnings", list(_warnings(warnings))),
         Section("Waits", list(_waits(state))),
-        Section("Next", list(_next(state, status, shown))),
+        Section("Next", list(_next(state, status, shown)) if kept else [_NOT_KEPT]),
     )
     return Ending(look, title, [section for section in sections if section.lines])
 
@@ -119,6 +124,8 @@ def _failures(state: RunState) -> Iterator[Line]:
             continue
         tries = f" (attempt {error.attempt})" if error.attempt > 1 else ""
         yield Line(step.path, error_text(error) + tries, "red")
+        if place := place_of(error.traceback):
+            yield Line("", place, "dim")
         if error.hint:
             yield Line("", clean(error.hint), "cyan")
     if len(failed) > _MOST:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from ergon.cli.codes import STOPPED, exit_code
 from ergon.cli.terminal import terminal
-from ergon.errors import ErgonError, NotPossible
+from ergon.errors import ErgonError, NotPossible, RunNotFound
 from ergon.model.states import RunState
 
 if TYPE_CHECKING:
@@ -197,12 +197,21 @@ def show_ending(app: App, run: str, *, json: bool, warnings: list[tuple[str, str
         outputs=document["outputs"],
         files=history.files(state),
         warnings=warnings,
+        kept=_is_kept(app, run),
     )
     if terminal.is_live:
         terminal.say()
         show_panel(ending)
     else:
         terminal.say("\n".join(["", *as_text(ending)]))
+
+
+def _is_kept(app: App, run: str) -> bool:
+    """Say whether a run can be asked for when this process has ended."""
+    try:
+        return app.store.run(run).id == run
+    except RunNotFound:
+        return False
 
 
 # ---- views ---------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import Final
 
 from ergon.cli.looks import look_of, run_look
 from ergon.cli.notes import error_text, item_label, note_of
-from ergon.cli.watching import Watch
+from ergon.cli.watching import Followed
 from ergon.cli.words import clean, seconds
 from ergon.model import events as e
 from ergon.model.events import Event
@@ -23,7 +23,7 @@ _ENDS: Final = frozenset({e.STEP_SUCCEEDED, e.STEP_FAILED, e.STEP_SKIPPED, e.STE
 class LineView:
     """Tells what happens in a run, a line for each step that ends."""
 
-    def __init__(self, watch: Watch, say: Callable[[str], None]) -> None:
+    def __init__(self, watch: Followed, say: Callable[[str], None]) -> None:
         self._watch = watch
         self._say = say
         self._told: set[tuple[str, int]] = set()
@@ -51,7 +51,7 @@ class LineView:
         if event.type in _ENDS:
             yield self._ended(step)
         elif event.type == e.ATTEMPT_FAILED:
-            yield f"{look_of(step).mark} {_name(step)}: attempt {event.attempt} failed: {_error(event)}"
+            yield f"! {_name(step)}: attempt {event.attempt} failed: {_error(event)}"
         elif event.type == e.STEP_WAITING and event.data.get("why") != "backoff":
             note = note_of(self._watch.state, step, now=event.at, progress=None, said="")
             yield f"{look_of(step).mark} {_name(step)} waits: {note}"

@@ -15,40 +15,52 @@ if TYPE_CHECKING:
     from ergon.app import App, Options, Source
 
 
+FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A workflow file.", show_default=False)]
+ParameterOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--parameter",
+        "-p",
+        metavar="NAME=VALUE",
+        help="A parameter; may be given several times.",
+        show_default=False,
+    ),
+]
+ParamsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--params",
+        metavar="FILE",
+        help="Parameters from a YAML or JSON file; -p goes over it.",
+        show_default=False,
+    ),
+]
+OnlyOption = Annotated[
+    list[str] | None,
+    typer.Option("--only", metavar="ID", help="Run only this step (and others so named).", show_default=False),
+]
+EnableOption = Annotated[
+    list[str] | None,
+    typer.Option("--enable", metavar="ID", help="Run this step though the file disables it.", show_default=False),
+]
+DisableOption = Annotated[
+    list[str] | None, typer.Option("--disable", metavar="ID", help="Skip this step.", show_default=False)
+]
+FromOption = Annotated[str, typer.Option("--from", metavar="ID", help="Run this step and what follows from it.")]
+ToOption = Annotated[str, typer.Option("--to", metavar="ID", help="Run this step and what it follows from.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Check everything and show the order; run nothing.")]
+
+
 def run(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A workflow file.", show_default=False)],
-    parameter: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--parameter",
-            "-p",
-            metavar="NAME=VALUE",
-            help="A parameter; may be given several times.",
-            show_default=False,
-        ),
-    ] = None,
-    params: Annotated[
-        Path | None,
-        typer.Option(
-            "--params", metavar="FILE", help="Parameters from a YAML or JSON file; -p goes over it.", show_default=False
-        ),
-    ] = None,
-    only: Annotated[
-        list[str] | None,
-        typer.Option("--only", metavar="ID", help="Run only this step (and others so named).", show_default=False),
-    ] = None,
-    start: Annotated[str, typer.Option("--from", metavar="ID", help="Run this step and what follows from it.")] = "",
-    end: Annotated[str, typer.Option("--to", metavar="ID", help="Run this step and what it follows from.")] = "",
-    enable: Annotated[
-        list[str] | None,
-        typer.Option("--enable", metavar="ID", help="Run this step though the file disables it.", show_default=False),
-    ] = None,
-    disable: Annotated[
-        list[str] | None, typer.Option("--disable", metavar="ID", help="Skip this step.", show_default=False)
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check everything and show the order; run nothing.")
-    ] = False,
+    file: FileArgument,
+    parameter: ParameterOption = None,
+    params: ParamsOption = None,
+    only: OnlyOption = None,
+    start: FromOption = "",
+    end: ToOption = "",
+    enable: EnableOption = None,
+    disable: DisableOption = None,
+    dry_run: DryRunOption = False,
     json: JsonOption = False,
     profile: ProfileOption = None,
     set: SetOption = None,  # noqa: A002  # the option's name

@@ -153,11 +153,14 @@ def _row(state: RunState, step: StepState, depth: int, told: dict[str, Any]) -> 
 
 
 def _show_tracebacks(state: RunState) -> None:
+    from ergon.cli.tracebacks import users_part
     from ergon.model.report import instances, kept_error
 
     found = [(step.path, error) for step in instances(state) if (error := kept_error(step)) and error.traceback]
     for path, error in found:
-        terminal.say(f"\n{paint(path, 'bold', sys.stdout)} (attempt {error.attempt})\n{error.traceback.rstrip()}")
+        terminal.say(
+            f"\n{paint(path, 'bold', sys.stdout)} (attempt {error.attempt})\n{users_part(error.traceback).rstrip()}"
+        )
     if not found:
         terminal.say("\nNo step left a traceback.")
 

@@ -40,6 +40,13 @@ class Watched(Protocol):
         """The last line that each action printed or logged."""
 
 
+class Followed(Watched, Protocol):
+    """What a view tells of as it happens."""
+
+    def news(self) -> Iterator[Event]:
+        """Take in what has happened; gives each new fact when the state is as it was just after it."""
+
+
 class Watch:
     """One run, as a view sees it. All but the queue belongs to the thread that draws."""
 

@@ -25,6 +25,7 @@ from ergon.ports import ActionHandler, Call, Catalog, Executor
 
 _DIRECTIVES: Final = (Wait, Assign, Break, Child)
 _INPUTS_INLINE: Final = 4096
+_CHILD: Final = "workflow.run"
 _LEFT_BEHIND: Final = (
     "The attempt was cancelled and told so, but a Python thread cannot be ended from outside: with "
     "`run_on: process` the step runs where it can."
@@ -157,7 +158,9 @@ class Attempts:
             if outcome.key is not None and await self._hits(step, outcome.key, outcome):
                 return
         if not node.inputs.is_static:
-            inputs = await self._open(inputs, holds_secrets=step.body.frame.graph.holds_secrets)
+            # A child workflow is told the names of secrets, and never the secrets, which its journal would keep.
+            opens = step.body.frame.graph.holds_secrets and node.step.uses != _CHILD
+            inputs = await self._open(inputs, holds_secrets=opens)
         bound = handler.bind(inputs)
         if handler.path_inputs:
             await self._seen(step, bound, outcome)

@@ -14,6 +14,7 @@ from ergon.model.events import NO_DATA
 from ergon.model.expressions import Template
 from ergon.model.outputs import gathered
 from ergon.model.records import ErrorRecord
+from ergon.model.secrets import mask
 from ergon.model.states import BodyState, BodyStatus, StepState, StepStatus
 
 
@@ -85,30 +86,28 @@ class Blocks:
             return
         if error is None and isinstance(value, Mapping):
             value = [{"key": key, "value": member} for key, member in value.items()]
+        reason = ""
         if error is None and not isinstance(value, (list, tuple)):
-            error = InputInvalid(
-                action="for_each",
-                field="for_each",
-                reason=f"a list or a mapping is needed, not {type(value).__name__}",
-            )
+            reason = f"a list or a mapping is needed, not {type(value).__name__}"
+        elif error is None and mask(value) is not value:
+            reason = "its items would hold a secret, which is never kept"
+        if reason:
+            error = InputInvalid(action="for_each", field="for_each", reason=reason)
         if error is not None:
             self._do.fail(step, self._do.error(error, 0))
             return
         items = list(value) if isinstance(value, (list, tuple)) else []
         data = {**limit, "count": len(items)}
-        if (text := self._reader.values.encode_inline(items)) is not None:
-            self._begin(step, data, text)
-            return
 
-        def encoded(result: object, error: Exception | None) -> None:
+        def encoded(text: object, error: Exception | None) -> None:
             if step.status is not StepStatus.PENDING:
                 return
             if error is not None:
                 self._do.fail(step, self._do.error(error, 0))
             else:
-                self._begin(step, data, str(result))
+                self._begin(step, data, str(text))
 
-        self._evaluator.in_thread(lambda: self._reader.values.encode(items), encoded)
+        self._evaluator.encode(items, encoded)
 
     def _begin(self, step: StepState, data: Mapping[str, object], text: str) -> None:
         self._start(step, data, text)
@@ -345,11 +344,7 @@ class Blocks:
             if error is not None:
                 self._close(owner, body, "failed", self._do.error(error, 0), None)
                 return
-            text = self._reader.values.encode_inline(value)
-            if text is not None:
-                self._close(owner, body, "succeeded", None, text)
-            else:
-                self._evaluator.in_thread(lambda: self._reader.values.encode(value), encoded)
+            self._evaluator.encode(value, encoded)
 
         def encoded(text: object, error: Exception | None) -> None:
             if error is not None:

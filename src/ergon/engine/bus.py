@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from collections.abc import Callable, Sequence
 
@@ -23,11 +22,7 @@ class Bus:
         with self._lock:
             self._subscribers = (*self._subscribers, entry)
 
-        def end() -> None:
-            with self._lock:
-                self._subscribers = tuple(s for s in self._subscribers if s is not entry)
-
-        return end
+        return lambda: self._drop(entry)
 
     def publish(self, events: Sequence[Event]) -> None:
         """Hand facts on."""
@@ -36,19 +31,23 @@ class Bus:
             return
         run = events[0].run
         for entry in subscribers:
-            if entry[0] in ("", run):
-                for event in events:
-                    self._hand(entry, event)
+            if entry[0] in ("", run) and not all(self._hand(entry, event) for event in events):
+                self._drop(entry)
 
     def signal(self, signal: Signal) -> None:
         """Hand a signal on."""
         for entry in self._subscribers:
-            if entry[0] in ("", signal.run):
-                self._hand(entry, signal)
+            if entry[0] in ("", signal.run) and not self._hand(entry, signal):
+                self._drop(entry)
 
-    def _hand(self, entry: tuple[str, Subscriber], what: Event | Signal) -> None:
+    def _hand(self, entry: tuple[str, Subscriber], what: Event | Signal) -> bool:
+        """Call a subscriber; gives whether it took it: a view that fails must not end a run."""
         try:
             entry[1](what)
-        except Exception:  # a view that fails must not end a run
-            with self._lock, contextlib.suppress(ValueError):
-                self._subscribers = tuple(s for s in self._subscribers if s is not entry)
+        except Exception:
+            return False
+        return True
+
+    def _drop(self, entry: tuple[str, Subscriber]) -> None:
+        with self._lock:
+            self._subscribers = tuple(s for s in self._subscribers if s is not entry)

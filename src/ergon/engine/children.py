@@ -10,7 +10,8 @@ from ergon.engine.means import Means, OpenedChild
 from ergon.engine.outcomes import Outcomes
 from ergon.engine.results import has_tolerated
 from ergon.engine.rollback import Rollback
-from ergon.engine.services import Services, named_secrets
+from ergon.engine.secrets import named_secrets
+from ergon.engine.services import Services
 from ergon.engine.verdict import STOP_REASONS, spared
 from ergon.errors import Timeout
 from ergon.model import events as e
@@ -101,7 +102,7 @@ class Children:
             if error is not None:
                 then(None, error)
             else:
-                self._services.encode(evaluator, value, then)
+                evaluator.encode(value, then)
 
         evaluator.evaluate(body.frame.graph.outputs, evaluator.names(body, gaps=True), body, evaluated)
 

@@ -19,7 +19,8 @@ from ergon.engine.handle import Handle
 from ergon.engine.journal import Acknowledgements
 from ergon.engine.live import LiveRun
 from ergon.engine.means import Means, OpenedChild
-from ergon.engine.services import Services, named_secrets
+from ergon.engine.secrets import named_secrets
+from ergon.engine.services import Services
 from ergon.engine.values import Values
 from ergon.engine.workspace import Workspace
 from ergon.errors import ErgonError, NotPossible, StoreError
@@ -275,9 +276,9 @@ class Engine:
             self._make_room(others)
         if full and queued.is_new and ticket.overlap == "skip":
             self._turn_away(state.run, "another run of the workflow was under way")
-        else:
-            self._look_for_commands([state.run])
         self._admit()
+        if state.run in self._queued:
+            self._look_for_commands([state.run])
 
     def _make_room(self, runs: list[str]) -> None:
         """Cancel the runs of a workflow for a new one, as `overlap: cancel` says."""
@@ -288,9 +289,9 @@ class Engine:
             elif queued.is_new:
                 self._turn_away(run, "a newer run of the workflow was started")
 
-    def _turn_away(self, run: str, reason: str) -> None:
+    def _turn_away(self, run: str, reason: str, *, command: int = 0) -> None:
         self._admission.leave(run)
-        self._begin(run, lambda live: live.turn_away(reason))
+        self._begin(run, lambda live: live.turn_away(reason, command=command))
 
     def _admit(self) -> None:
         while (ticket := self._admission.next()) is not None:
@@ -343,8 +344,7 @@ class Engine:
 
     def _drop_stale(self, live: LiveRun, commands: list[Command]) -> list[Command]:
         """Drop what was asked for too late to be done when the run came to rest, and means nothing now."""
-        state = live.state
-        stale = {"pause", "cancel"} if state.ended else set() if state.root is None else {"pause"}
+        stale = _stale(live.state)
         for command in commands:
             if command.kind in stale:
                 live.journal.command_done(command.number)
@@ -386,7 +386,8 @@ class Engine:
     def _deliver(self, found: Mapping[str, list[Command]]) -> None:
         for run, commands in found.items():
             if run in self._queued:
-                self._heed(run, {command.kind for command in commands})
+                self._heed(run, commands)
+                continue
             live = self._live.get(run)
             for command in commands:
                 if live is not None and command.number > live.last_command:
@@ -397,19 +398,19 @@ class Engine:
         """Say whether the engine has a run, live or queued."""
         return run in self._handles
 
-    def _heed(self, run: str, kinds: Set[str]) -> None:
+    def _heed(self, run: str, commands: list[Command]) -> None:
         """Do at once what is asked of a run that still is queued; all else is done when it begins."""
         queued = self._queued[run]
-        if "cancel" in kinds and queued.is_new:
-            self._turn_away(run, "it was cancelled before it began")
-        elif "cancel" in kinds:
+        stale = _stale(queued.handle.state)
+        asked = {command.kind: command.number for command in commands if command.kind not in stale}
+        if "cancel" in asked and queued.is_new:
+            self._turn_away(run, "it was cancelled before it began", command=asked["cancel"])
+        elif "cancel" in asked:
             self._admission.leave(run)
             self._begin(run, lambda live: live.begin(self._with.facts))
-        elif "pause" in kinds and queued.is_new:
+        elif "pause" in asked:
             self._admission.leave(run)
-            self._begin(run, lambda live: live.put_off("asked"))
-        elif "pause" in kinds:
-            self._leave_queue(run)
+            self._begin(run, lambda live: live.put_off("asked", command=asked["pause"]))
 
     def handle(self, run: str) -> Handle | None:
         """Give the handle of a run that the engine has."""
@@ -455,6 +456,13 @@ class Engine:
         self._loop.call_soon_threadsafe(self._loop.stop)
         assert self._thread is not None
         self._thread.join(timeout)
+
+
+def _stale(state: RunState) -> Set[str]:
+    """Give the kinds of commands that mean nothing to a run that goes on: they were for the time before."""
+    if state.ended:
+        return {"pause", "cancel"}
+    return {"pause"} if state.root is not None else set()
 
 
 def _nothing(live: LiveRun) -> None:

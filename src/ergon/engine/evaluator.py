@@ -8,9 +8,11 @@ from typing import Final
 
 from ergon.engine.names import Names, visible
 from ergon.engine.reader import Reader
+from ergon.engine.redaction import Redactor
 from ergon.errors import TemplateFailed
 from ergon.model.expressions import Reference, Template, Value
 from ergon.model.outputs import output_text
+from ergon.model.secrets import mask
 from ergon.model.states import BodyState, Frame, RunState
 
 _MARK: Final = '"$artifact"'
@@ -21,13 +23,20 @@ class Evaluator:
     """Gives templates the names of their scope."""
 
     def __init__(
-        self, state: RunState, reader: Reader, *, pool: Pool, post: Callable[[Callable[[], None]], None]
+        self,
+        state: RunState,
+        reader: Reader,
+        *,
+        pool: Pool,
+        post: Callable[[Callable[[], None]], None],
+        redactor: Callable[[], Redactor],
     ) -> None:
         """`post` brings a callback from a thread into the run's next turn."""
         self._state = state
         self.reader = reader
         self._pool = pool
         self._post = post
+        self._redactor = redactor
         self.outstanding = 0
         """Evaluations that are in a thread."""
 
@@ -48,6 +57,15 @@ class Evaluator:
             then(*attempt(source, names))
             return
         self.in_thread(lambda: self.reader.values.decode_deep(source.evaluate(names)), then)
+
+    def encode(self, value: object, then: Then) -> None:
+        """Hand on the stored form of a value, secrets hidden: at once, or in a later turn where it is large."""
+        redactor, value = self._redactor(), mask(value)
+        text = self.reader.values.encode_inline(value, redactor=redactor)
+        if text is not None:
+            then(text, None)
+        else:
+            self.in_thread(lambda: self.reader.values.encode(value, redactor=redactor), then)
 
     def in_thread(self, work: Callable[[], object], then: Then) -> None:
         """Do something that reads or writes files, and hand the result on in a later turn."""

@@ -76,7 +76,9 @@ class LiveRun:
             correlation=str(state.start.get("correlation", "")),
         )
         reader = Reader(services.values)
-        self.evaluator = Evaluator(state, reader, pool=means.pool, post=self.post_from_thread)
+        self.evaluator = Evaluator(
+            state, reader, pool=means.pool, post=self.post_from_thread, redactor=services.redactor
+        )
         self.scheduler = Scheduler(
             state,
             concurrency=(not means.overrules and settings.concurrency) or means.concurrency,
@@ -181,14 +183,17 @@ class LiveRun:
                 )
                 self.journal.emit(e.STEP_WARNED, "", 0, {"message": message, "code": code})
 
-    def turn_away(self, reason: str) -> None:
-        """End a run that may not begin (`overlap: skip`)."""
+    def turn_away(self, reason: str, *, command: int = 0) -> None:
+        """End a run that may not begin; `command` is the number of the one that says so, if one does."""
+        if command:
+            self.journal.command_done(command)
         self.journal.emit(e.RUN_FINISHED, "", 0, {"status": RunStatus.CANCELLED.value, "reason": reason})
         self._leave()
         self.post(_nothing)
 
-    def put_off(self, reason: str) -> None:
-        """Pause a run that has not begun."""
+    def put_off(self, reason: str, *, command: int) -> None:
+        """Pause a run that has not begun, as a command says."""
+        self.journal.command_done(command)
         self.journal.emit(e.RUN_PAUSED, "", 0, {"reason": reason})
         self._leave()
         self.post(_nothing)
@@ -423,7 +428,7 @@ class LiveRun:
             if error is not None:
                 then(None, error)
                 return
-            self.services.encode(self.evaluator, value, then)
+            self.evaluator.encode(value, then)
 
         self.evaluator.evaluate(part_of(graph.outputs, state), names, state.root, evaluated)
 

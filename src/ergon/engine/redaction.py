@@ -51,14 +51,14 @@ class Redactor:
         return "".join(shown) + text[end:]
 
     def data(self, data: Mapping[str, object]) -> Mapping[str, object]:
-        """Give a mapping with every secret in its texts replaced, at any depth of mappings and lists."""
-        return {key: self._member(value) for key, value in data.items()} if self.forms else data
+        """Give a mapping with every secret in its texts replaced, keys included, at any depth of mappings and lists."""
+        return {self.text(key): self._member(value) for key, value in data.items()} if self.forms else data
 
     def _member(self, value: object) -> object:
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, Mapping):
-            return {key: self._member(member) for key, member in value.items()}
+            return {self._member(key): self._member(member) for key, member in value.items()}
         return [self._member(member) for member in value] if isinstance(value, (list, tuple)) else value
 
     def bytes(self, data: _Data) -> _Data:

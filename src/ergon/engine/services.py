@@ -16,9 +16,10 @@ from ergon.engine.journal import Journal
 from ergon.engine.redaction import Redactor
 from ergon.engine.values import Values
 from ergon.engine.workspace import Workspace
-from ergon.errors import ErgonError, NotPossible
+from ergon.errors import ErgonError, NotPossible, TemplateFailed
 from ergon.model.events import Event
 from ergon.model.policies import Durability
+from ergon.model.secrets import mask
 from ergon.model.states import Frame, StepState
 from ergon.ports import Signal, Vault
 
@@ -166,33 +167,17 @@ class Services:
         except ErgonError as error:
             return "{}", error
 
-    def encode(self, evaluator: Evaluator, value: object, then: Callable[[object, Exception | None], None]) -> None:
-        """Give the stored form of a value, in a thread where it is large."""
-        redactor = self._redactor
-        text = self.values.encode_inline(value, redactor=redactor)
-        if text is not None:
-            then(text, None)
-        else:
-            evaluator.in_thread(lambda: self.values.encode(value, redactor=redactor), then)
-
-
-def named_secrets(frame: Frame, values: Values) -> set[str]:
-    """Give the names of the secrets that a workflow uses: those in its templates, and those its parameters name."""
-    graph = frame.graph
-    names = set(graph.secrets)
-    kinds = {parameter.name for parameter in graph.workflow.parameters if parameter.type == "secret"}
-    given = values.decode(frame.parameters) if kinds else {}
-    if isinstance(given, dict):
-        names |= {value for name, value in given.items() if name in kinds and isinstance(value, str)}
-    return names
-
 
 def resolve_variables(evaluator: Evaluator, frame: Frame) -> dict[str, object]:
     """Evaluate variables in the order in which they read one another; raises `TemplateFailed`."""
     done: dict[str, object] = {}
     names = evaluator.names(None, frame=frame, extra={"variables": done})
     for name, source in frame.graph.variables.items():
-        done[name] = evaluator.reader.values.decode_deep(source.evaluate(names))
+        value = evaluator.reader.values.decode_deep(source.evaluate(names))
+        if mask(value) is not value:
+            reason = f"the variable '{name}' would hold a secret, which is never kept"
+            raise TemplateFailed(source=name, reason=reason, hint="Read the secret in the step that needs it.")
+        done[name] = value
     return done
 
 

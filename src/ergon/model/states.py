@@ -45,12 +45,12 @@ _ENDED_RUN: Final = frozenset({_R.SUCCEEDED, _R.PARTIAL, _R.FAILED, _R.CANCELLED
 _STOPPED_RUN: Final = _ENDED_RUN | {_R.PAUSED, _R.INTERRUPTED}
 
 RUN_TRANSITIONS: Final[Mapping[RunStatus, frozenset[RunStatus]]] = {
-    _R.QUEUED: _STOPPED_RUN | {_R.RUNNING},
-    _R.RUNNING: _STOPPED_RUN | {_R.RUNNING, _R.WAITING, _R.QUEUED},
+    _R.QUEUED: frozenset({_R.RUNNING, _R.PAUSED, _R.CANCELLED}),
+    _R.RUNNING: _STOPPED_RUN | {_R.WAITING, _R.QUEUED},
     _R.WAITING: _STOPPED_RUN | {_R.RUNNING, _R.QUEUED},
-    _R.PAUSED: frozenset({_R.QUEUED, _R.RUNNING, _R.CANCELLED, _R.INTERRUPTED}),
-    _R.INTERRUPTED: frozenset({_R.QUEUED, _R.RUNNING, _R.CANCELLED}),
-    _R.SUCCEEDED: frozenset({_R.QUEUED}),
+    _R.PAUSED: frozenset({_R.QUEUED, _R.RUNNING}),
+    _R.INTERRUPTED: frozenset({_R.QUEUED, _R.RUNNING}),
+    _R.SUCCEEDED: frozenset(),
     _R.PARTIAL: frozenset({_R.QUEUED}),
     _R.FAILED: frozenset({_R.QUEUED}),
     _R.CANCELLED: frozenset({_R.QUEUED}),

@@ -75,6 +75,11 @@ class Gates:
         with self._lock:
             return self._gates.setdefault(name, Gate())
 
+    def forget(self, name: str) -> None:
+        """Put a closed gate where one was open."""
+        with self._lock:
+            self._gates.pop(name, None)
+
     @property
     def waiting(self) -> int:
         """How many actions stand at any of them."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+
 import pytest
+from tests.journals import START, Journal, error, noop
 
 from ergon.model import events as e
 from ergon.model.events import Event
 from ergon.model.report import event_document, run_document, run_summary, strict_json, timestamp
-from tests.journals import START, Journal, error, noop
 
 
 def test_a_run_is_told_to_the_letter() -> None:

@@ -98,13 +98,17 @@ class _Lease:
     run: str
     epoch: int
     _leases: dict[str, _Lease] = field(repr=False)
+    _released: bool = False
 
     def release(self, done: Callable[[], None] | None = None) -> None:
         """Give the run up; done once, more does nothing."""
-        if self._leases.get(self.run) is self:
+        if self._released:
+            return
+        self._released = True
+        if self._leases.get(self.run) is self:  # it may have been taken over
             del self._leases[self.run]
-            if done is not None:
-                done()
+        if done is not None:
+            done()
 
 
 class MemoryStore:

@@ -37,7 +37,7 @@ class Transactions:
         self._seen = 0
         self._look_at = 0.0
         self.commits = 0
-        """How many were committed."""
+        """How many commits were begun."""
 
     def begin(self, *, full: bool) -> sqlite3.Connection:
         """Begin a transaction, at the gate, which stays taken until `leave`; `full` has it survive power loss."""
@@ -64,8 +64,8 @@ class Transactions:
         """Commit the transaction that was begun."""
         if self._hook is not None:
             self._hook("inside", self._number)
+        self.commits += 1  # before it can be seen, so that the watch never takes it for somebody else's
         db.execute("COMMIT")
-        self.commits += 1
         if self._hook is not None:
             self._hook_after(self._hook)
 

@@ -21,7 +21,7 @@ a line that is none
 @pytest.mark.parametrize(
     ("path", "kind"),
     [
-        ("/work/runs.db", ""),
+        ("/data/runs.db", ""),
         ("/home/ada/.ergon/runs.db", "nfs4"),
         ("/home/ada/fast/runs.db", ""),
         ("/mnt/my share/runs.db", "cifs"),
