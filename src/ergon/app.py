@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from ergon.adapters.clocks.system import SystemClock
 from ergon.engine.engine import Engine, Equipment
@@ -71,21 +71,18 @@ class App:
     def store(self) -> Store:
         """The store of the workspace's runs."""
         url = self.settings.store or f"sqlite:///{self.workspace.home / 'runs.db'}"
-        store: Store = _adapter("ergon.stores", "store", url)
-        return store
+        return cast("Store", _adapter("ergon.stores", "store", url))
 
     @functools.cached_property
     def scratch(self) -> Store:
         """The store of runs with durability off, which lasts as long as the process."""
-        store: Store = _adapter("ergon.stores", "store", "memory:")
-        return store
+        return cast("Store", _adapter("ergon.stores", "store", "memory:"))
 
     @functools.cached_property
     def artifacts(self) -> ArtifactStore:
         """Where artifacts lie."""
         url = self.settings.artifacts or f"file://{self.workspace.home / 'artifacts'}"
-        artifacts: ArtifactStore = _adapter("ergon.artifacts", "artifact store", url)
-        return artifacts
+        return cast("ArtifactStore", _adapter("ergon.artifacts", "artifact store", url))
 
     @functools.cached_property
     def values(self) -> Values:
@@ -97,8 +94,7 @@ class App:
     @functools.cached_property
     def vault(self) -> Vault:
         """Gives secrets."""
-        vault: Vault = _adapter("ergon.vaults", "vault", self.settings.vault)
-        return vault
+        return cast("Vault", _adapter("ergon.vaults", "vault", self.settings.vault))
 
     @functools.cached_property
     def _resuming(self) -> Resuming:
@@ -334,7 +330,7 @@ class App:
         """
         record = self.record(reference)
         handle = self.handle(record.id)
-        if handle is not None:
+        if handle is not None and not handle.leaves(timeout=10):
             return handle
         return self._take_up(record, lambda state: self._resuming.plan(state, how, file))
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.semantics import deeds
 
 from ergon.testing.clock import FakeClock
 from ergon.testing.runs import Bench
-from tests.semantics import deeds
 
 
 @pytest.fixture

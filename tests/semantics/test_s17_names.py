@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from tests.semantics.deeds import fail_step, give_step, ran
 
 from ergon.testing.runs import Bench
-from tests.semantics.deeds import fail_step, give_step, ran
 
 
 def test_s17_parameters_variables_steps_run_trigger_and_env(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.semantics.deeds import fail_step, gate_step, give_step, ran
 
 from ergon.testing.runs import Bench
-from tests.semantics.deeds import fail_step, gate_step, give_step, ran
 
 Step = dict[str, Any]
 
@@ -183,9 +183,7 @@ def test_s23_on_failure_fires_only_if_that_step_itself_failed(bench: Bench) -> N
 
 
 def test_s23_on_failure_fires_after_the_last_attempt(bench: Bench) -> None:
-    run = bench.run(
-        finish(fail_step("bad", retry=3), give_step("handler", needs=[{"step": "bad", "on": "failure"}]))
-    )
+    run = bench.run(finish(fail_step("bad", retry=3), give_step("handler", needs=[{"step": "bad", "on": "failure"}])))
     assert ran(run.id, "bad") == 3
     started = [(event.step, event.attempt) for event in run.events("step_started")]
     assert started == [("bad", 1), ("bad", 2), ("bad", 3), ("handler", 1)]

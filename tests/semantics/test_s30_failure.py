@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from typing import Any
 
 import pytest
+from tests.semantics import deeds
+from tests.semantics.deeds import fail_step, flaky_step, gate_step, give_step, ran
 
 from ergon.testing.clock import FakeClock
 from ergon.testing.runs import Bench
-from tests.semantics import deeds
-from tests.semantics.deeds import fail_step, flaky_step, gate_step, give_step, ran
 
 Step = dict[str, Any]
 
@@ -106,7 +107,13 @@ def test_s30_rollback_undoes_last_first_and_says_what_could_not_be_undone(bench:
             "rollback",
             made("one", 1),
             made("two", "stuck", needs=["one"]),
-            {"id": "fan", "needs": ["two"], "for_each": [10, 20], "concurrency": 1, "steps": [made("in", "{{ item }}")]},
+            {
+                "id": "fan",
+                "needs": ["two"],
+                "for_each": [10, 20],
+                "concurrency": 1,
+                "steps": [made("in", "{{ item }}")],
+            },
             give_step("plain", needs=["fan"]),
             fail_step("bad", needs=["plain"]),
         )
@@ -141,7 +148,9 @@ def test_s30_rollback_undoes_nothing_of_a_cached_step(bench: Bench) -> None:
 def test_s30_rollback_is_interrupted_at_a_boundary_and_goes_on(bench: Bench) -> None:
     first, go_on = threading.Event(), threading.Event()
     deeds.HOLD_UNDO = (first, go_on)
-    run = bench.start(workflow("rollback", made("one", 1), made("two", 2, needs=["one"]), fail_step("x", needs=["two"])))
+    run = bench.start(
+        workflow("rollback", made("one", 1), made("two", 2, needs=["one"]), fail_step("x", needs=["two"]))
+    )
     assert first.wait(10)
     bench.engine.interrupt(at_once=False, reason="the test", run=run.id)
     deeds.HOLD_UNDO = None
@@ -271,8 +280,8 @@ def test_s32_an_error_fails_the_attempt_and_retry_applies(bench: Bench) -> None:
     rule = {"that": "output >= 3", "message": "only {{ output }}"}
     run = bench.run([{"id": "n", "uses": "trial.fail", "with": {"times": 0}, "validate": [rule], "retry": 5}])
     assert run.output("n") == 3
-    failed = [event.data["error"] for event in run.events("attempt_failed")]
-    assert [(error["type"], error["message"]) for error in failed] == [  # type: ignore[call-overload]
+    failed: list[Any] = [event.data["error"] for event in run.events("attempt_failed")]
+    assert [(error["type"], error["message"]) for error in failed] == [
         ("ValidatorFailed", "only 1"),
         ("ValidatorFailed", "only 2"),
     ]
@@ -344,7 +353,7 @@ def test_s33_backoff(timed: Bench, clock: FakeClock, policy: dict[str, object], 
     clock.advance(60)
     run.wait()
     begun = [event.at for event in run.events("step_started")]
-    assert [b - a for a, b in zip(begun, begun[1:], strict=False)] == pytest.approx(waits)
+    assert [b - a for a, b in itertools.pairwise(begun)] == pytest.approx(waits)
 
 
 def test_s33_jitter_takes_up_to_its_share_off(timed: Bench, clock: FakeClock) -> None:
@@ -353,7 +362,7 @@ def test_s33_jitter_takes_up_to_its_share_off(timed: Bench, clock: FakeClock) ->
     clock.advance(60)
     run.wait()
     begun = [event.at for event in run.events("step_started")]
-    waits = [b - a for a, b in zip(begun, begun[1:], strict=False)]
+    waits = [b - a for a, b in itertools.pairwise(begun)]
     assert all(5 <= wait <= 10 for wait in waits)
     assert len({round(wait, 6) for wait in waits}) > 1
 

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from tests.semantics import deeds
+from tests.semantics.deeds import fail_step, flaky_step, gate_step, give_step, ran
 
 from ergon.testing.clock import FakeClock
 from ergon.testing.runs import Bench
-from tests.semantics import deeds
-from tests.semantics.deeds import fail_step, flaky_step, gate_step, give_step, ran
 
 Step = dict[str, Any]
 
@@ -232,7 +232,9 @@ def test_s34_on_crash_holds_for_an_attempt_that_a_second_interruption_cut_off(be
 # ---- S35 -----------------------------------------------------------------------------------------------------
 
 
-def thread_step(id: str = "slow", *, gate: str = "", stubborn: bool = True, value: object = None, **keys: object) -> Step:
+def thread_step(
+    id: str = "slow", *, gate: str = "", stubborn: bool = True, value: object = None, **keys: object
+) -> Step:
     inputs = {"name": gate or id, "stubborn": stubborn, "value": value}
     return {"id": id, "uses": "bench.thread_gate", "with": inputs, **keys}
 
@@ -328,7 +330,10 @@ def test_s36_a_second_cancel_drops_that_too(bench: Bench) -> None:
 
 
 def test_s36_cancel_reaches_every_depth_and_what_waits(bench: Bench) -> None:
-    inner = {"id": "in", "parallel": [gate_step("held"), wait_step(duration=1000), fail_step("x", retry={"attempts": 2, "delay": 1000})]}
+    inner = {
+        "id": "in",
+        "parallel": [gate_step("held"), wait_step(duration=1000), fail_step("x", retry={"attempts": 2, "delay": 1000})],
+    }
     run = bench.start([{"id": "fan", "for_each": [1, 2], "steps": [inner]}, wait_step("top", signal="never")])
     run.until(lambda: bench.gates["held"].waiting == 2 and len(bench.store.waits(run.id)) == 5)
     run.send("cancel")

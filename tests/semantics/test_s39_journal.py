@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.semantics import deeds
+from tests.semantics.deeds import flaky_step, gate_step, give_step, ran
 
 from ergon.app import Options
 from ergon.errors import LeaseLost, NotPossible, RunOwned, StoreFull
@@ -16,8 +18,6 @@ from ergon.model.records import Command
 from ergon.testing.clock import FakeClock
 from ergon.testing.runs import Bench
 from ergon.testing.stores import TrialStore
-from tests.semantics import deeds
-from tests.semantics.deeds import flaky_step, gate_step, give_step, ran
 
 Step = dict[str, Any]
 
@@ -45,7 +45,10 @@ def test_s39_parameters_variables_and_env_are_decided_at_the_start(
         "parameters": [{"name": "n", "type": "integer", "default": 1}],
         "variables": {"stage": "{{ env.STAGE }}"},
         "settings": {"env": ["STAGE"]},
-        "steps": [gate_step("held"), give_step("seen", "{{ [parameters.n, variables.stage, env.STAGE] }}", needs=["held"])],
+        "steps": [
+            gate_step("held"),
+            give_step("seen", "{{ [parameters.n, variables.stage, env.STAGE] }}", needs=["held"]),
+        ],
     }
     run = bench.start(document, {"n": 2})
     run.until_step("held", "running")
@@ -192,7 +195,12 @@ def test_s40_signals_are_not_journaled_and_their_number_is(bench: Bench) -> None
 
 
 def test_s41_the_record_of_a_run(bench: Bench) -> None:
-    document = {"version": "1.2", "tags": ["t"], "settings": {"concurrency": 3, "timeout": "1h"}, "steps": [give_step("a")]}
+    document = {
+        "version": "1.2",
+        "tags": ["t"],
+        "settings": {"concurrency": 3, "timeout": "1h"},
+        "steps": [give_step("a")],
+    }
     run = bench.run(document, options=Options(priority="deferred", actor="ann", trigger="nightly"))
     start = run.events("run_created")[0].data
     assert start["definition"] == run.state.frame.graph.sha256
@@ -219,7 +227,12 @@ def test_s41_the_record_of_a_step(bench: Bench) -> None:
 
 def test_s41_an_error_keeps_its_traceback_and_the_inputs(bench: Bench) -> None:
     code = "def f(x):\n    return 1 / x\nf(x)"
-    run = bench.run([give_step("zero", 0), {"id": "bad", "uses": "python.run", "with": {"code": code, "x": "{{ steps.zero.output }}"}}])
+    run = bench.run(
+        [
+            give_step("zero", 0),
+            {"id": "bad", "uses": "python.run", "with": {"code": code, "x": "{{ steps.zero.output }}"}},
+        ]
+    )
     error = run.error
     assert error is not None
     assert error.type == "ZeroDivisionError"

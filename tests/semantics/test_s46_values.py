@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.semantics.deeds import fail_step, gate_step, give_step
 
 from ergon import Context
 from ergon.actions.action import action
 from ergon.adapters.vaults.memory import MemoryVault
-from ergon.model.values import Artifact
 from ergon.testing.runs import Bench, BenchRun
-from tests.semantics.deeds import fail_step, gate_step, give_step
 
 Step = dict[str, Any]
 KEY = "sk-live-0123456789"
@@ -24,7 +23,7 @@ PIN = "4711"
 
 
 def python(id: str, code: str, **inputs: object) -> Step:
-    keys = {key: inputs.pop(key) for key in ("needs", "retry", "optional") if key in inputs}
+    keys: dict[str, object] = {key: inputs.pop(key) for key in ("needs", "retry", "optional") if key in inputs}
     return {"id": id, "uses": "python.run", "with": {"code": code, **inputs}, **keys}
 
 
@@ -57,7 +56,13 @@ def test_s46_a_reference_loads_when_it_is_read_in_the_readers_thread(bench: Benc
 
 
 def test_s46_an_artifact_whose_bytes_are_gone_fails_who_reads_it(bench: Bench) -> None:
-    run = bench.start([python("big", "'x' * 100_000"), gate_step("held"), give_step("size", "{{ steps.big.output | length }}", needs=["held"])])
+    run = bench.start(
+        [
+            python("big", "'x' * 100_000"),
+            gate_step("held"),
+            give_step("size", "{{ steps.big.output | length }}", needs=["held"]),
+        ]
+    )
     run.until_step("big", "succeeded")
     for sha256 in bench.app.artifacts.hashes():
         bench.app.artifacts.remove(sha256)
@@ -134,7 +139,7 @@ def use_secret(text: object = "", show: bool = True, *, ctx: Context) -> dict[st
     """Prints, logs, shows, keeps and returns what it was given."""
     words = str(text)
     if show:
-        print(f"printed {words}")
+        print(f"printed {words}")  # noqa: T201  # what a step prints is what the test is about
         ctx.log(f"logged {words}")
         ctx.progress(0.5, f"at {words}")
         ctx.emit("mine", {"deep": [{"text": words}], words: 1})
@@ -210,7 +215,9 @@ def test_s48_it_is_resolved_again_from_the_vault_at_a_resume(safe: Bench) -> Non
 
 
 def test_s48_a_missing_secret_fails_the_step_that_uses_it_and_no_other(safe: Bench) -> None:
-    run = safe.run({"settings": {"on_failure": "finish"}, "steps": [secret_step("{{ secrets.NONE }}"), give_step("fine", 1)]})
+    run = safe.run(
+        {"settings": {"on_failure": "finish"}, "steps": [secret_step("{{ secrets.NONE }}"), give_step("fine", 1)]}
+    )
     assert run.statuses == {"use": "failed", "fine": "succeeded"}
     assert run.error is not None
     assert run.error.type == "SecretMissing"
@@ -243,7 +250,11 @@ def test_s48_a_secret_is_given_to_a_child_by_its_name(safe: Bench, tmp_path: Pat
     child = "ergon: 1\nname: child\nparameters: [{name: token, type: secret}]\nsteps:\n"
     child += "  - {id: use, uses: trial.use_secret, with: {text: '{{ parameters.token }}'}}\n"
     (tmp_path / "child.ergon.yaml").write_text(child)
-    call = {"id": "call", "uses": "workflow.run", "with": {"path": "child.ergon.yaml", "parameters": {"token": "{{ secrets.KEY }}"}}}
+    call = {
+        "id": "call",
+        "uses": "workflow.run",
+        "with": {"path": "child.ergon.yaml", "parameters": {"token": "{{ secrets.KEY }}"}},
+    }
     run = safe.run([call])
     assert run.status == "succeeded", run.error
     assert run.output("call.use")["length"] == len(KEY)
@@ -251,10 +262,15 @@ def test_s48_a_secret_is_given_to_a_child_by_its_name(safe: Bench, tmp_path: Pat
 
 
 def test_s48_a_secret_is_refused_where_a_child_would_journal_it(safe: Bench, tmp_path: Path) -> None:
-    child = "ergon: 1\nname: child\nparameters: [{name: text}]\nsteps: [{id: a, uses: core.noop, with: {value: '{{ parameters.text }}'}}]\n"
+    child = "ergon: 1\nname: child\nparameters: [{name: text}]\n"
+    child += "steps: [{id: a, uses: core.noop, with: {value: '{{ parameters.text }}'}}]\n"
     (tmp_path / "child.ergon.yaml").write_text(child)
     for text in ("{{ secrets.KEY }}", "Bearer {{ secrets.KEY }}"):
-        call = {"id": "call", "uses": "workflow.run", "with": {"path": "child.ergon.yaml", "parameters": {"text": text}}}
+        call = {
+            "id": "call",
+            "uses": "workflow.run",
+            "with": {"path": "child.ergon.yaml", "parameters": {"text": text}},
+        }
         run = safe.run([call])
         assert run.status == "failed"
         assert run.error is not None
@@ -266,7 +282,10 @@ def test_s48_a_secret_is_refused_where_a_child_would_journal_it(safe: Bench, tmp
     "document",
     [
         {"steps": [give_step("a")], "outputs": {"x": "Bearer {{ secrets.KEY }}", "y": "{{ secrets.KEY }}"}},
-        {"steps": [{"id": "b", "parallel": [give_step("a")], "output": "Bearer {{ secrets.KEY }}"}], "outputs": {"x": "{{ steps.b.output }}", "y": "***"}},
+        {
+            "steps": [{"id": "b", "parallel": [give_step("a")], "output": "Bearer {{ secrets.KEY }}"}],
+            "outputs": {"x": "{{ steps.b.output }}", "y": "***"},
+        },
     ],
     ids=["outputs", "block"],
 )

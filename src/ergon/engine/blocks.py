@@ -79,9 +79,7 @@ class Blocks:
 
     # ---- for_each ------------------------------------------------------------------------------------------------
 
-    def _listed(
-        self, step: StepState, limit: Mapping[str, object], value: object, error: Exception | None
-    ) -> None:
+    def _listed(self, step: StepState, limit: Mapping[str, object], value: object, error: Exception | None) -> None:
         if step.status is not StepStatus.PENDING:
             return
         if error is None and isinstance(value, Mapping):
@@ -276,7 +274,8 @@ class Blocks:
     def restore(self, step: StepState) -> None:
         """Go on with a block that was open when its run was last written."""
         for body in list((step.bodies or {}).values()):
-            if body.status == "open" and not body.unsettled and not step.settled:
+            # A body of one action is never closed by an event: it has ended with its action, and was followed then.
+            if body.status == "open" and not body.unsettled and not body.body.leaf and not step.settled:
                 self.body_settled(body)
         if step.settled or (step.open and step.node.kind != "for_each"):
             return

@@ -202,7 +202,8 @@ class Conductor:
                 text = self.evaluator.reader.values.encode(stand_in.continue_)
                 self.succeed(step, text, {**details, "origin": "continued"})
                 return
-            if step.node.stand_in >= 0:
+            # A stop may have ended the stand-in already, and then nobody would end this step.
+            if step.node.stand_in >= 0 and step.body.children[step.node.stand_in].status is _PENDING:
                 self.journal.emit(e.STEP_WAITING, step.path, step.attempt, {**details, "why": "stand_in"})
                 self.scheduler.called(step)
                 return

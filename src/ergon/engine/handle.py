@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from ergon.model.states import RunState
+from ergon.model.states import STOPPED, RunState
 
 
 class Handle:
@@ -32,6 +32,10 @@ class Handle:
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until the run is at rest; gives whether it is. `timeout` in seconds."""
         return self._rest.wait(timeout)
+
+    def leaves(self, timeout: float) -> bool:
+        """Say whether the engine is letting go of the run, and wait until it has: its last event is made by now."""
+        return self.state.status in STOPPED and self._rest.wait(timeout)
 
     def when_at_rest(self, callback: Callable[[], None]) -> None:
         """Call back once when the run is at rest, from the engine's thread (at once if it already is)."""

@@ -27,6 +27,7 @@ from ergon.engine.results import has_tolerated, result_of
 from ergon.engine.rollback import Rollback
 from ergon.engine.scheduler import Scheduler
 from ergon.engine.services import Services
+from ergon.engine.verdict import spared
 from ergon.engine.waits import Waits, waiting
 from ergon.errors import ProcessDied, Timeout
 from ergon.model import events as e
@@ -86,15 +87,7 @@ class LiveRun:
         )
         self.attempts = self._make_attempts(caching(self.evaluator))
         self.waits = Waits(means.clock, self.post)
-        self.conductor = Conductor(
-            journal=self.journal,
-            scheduler=self.scheduler,
-            evaluator=self.evaluator,
-            attempts=self.attempts,
-            waits=self.waits,
-            clock=means.clock,
-            error=self.error,
-        )
+        self.conductor = self._make_conductor()
         self.blocks = self.conductor.blocks = Blocks(self.conductor)
         self.conductor.close_root = self._close_root
         children = Children(self.conductor, self.blocks, services, means)
@@ -107,6 +100,17 @@ class LiveRun:
         """Count what goes on in it beside waits: attempts, evaluations, turns that are due, commits."""
         under_way = len(self.attempts) + self.evaluator.outstanding + len(self._inbox)
         return under_way + self._turning + (not self.journal.quiet)
+
+    def _make_conductor(self) -> Conductor:
+        return Conductor(
+            journal=self.journal,
+            scheduler=self.scheduler,
+            evaluator=self.evaluator,
+            attempts=self.attempts,
+            waits=self.waits,
+            clock=self._means.clock,
+            error=self.error,
+        )
 
     def _make_attempts(self, caching: Caching) -> Attempts:
         return Attempts(
@@ -262,7 +266,7 @@ class LiveRun:
         """Do what `on_crash` says with an attempt that the process's death cut off."""
         if step.process is not None:
             end_survivor(*step.process)
-        if step.body.stopping:
+        if step.body.stopping and not spared(step.node, step.body):
             self.conductor.cancel_now(step, "its process died while it was being stopped")
             return
         policy = step.node.step.on_crash

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from ergon.engine.attempts import Outcome
 from ergon.engine.conductor import Conductor
 from ergon.engine.failure import next_delay
+from ergon.engine.verdict import spared
 from ergon.errors import ActionFailed, ErgonError, Timeout
 from ergon.model import events as e
 from ergon.model.directives import Break, Child, Wait
@@ -42,7 +43,7 @@ class Outcomes:
             self._journal.emit(e.STEP_LOGGED, step.path, step.attempt, {"lines": outcome.lines})
         for warning in outcome.warnings:
             self._journal.emit(e.STEP_WARNED, step.path, step.attempt, {"message": warning})
-        if outcome.cancelled or step.body.stopping == "race":
+        if outcome.cancelled or (step.body.stopping == "race" and not spared(step.node, step.body)):
             self._cancelled(step, outcome.cancelled or "another one was decisive")
         elif outcome.error is not None:
             data = {} if outcome.inputs is None else {"inputs": outcome.inputs}
@@ -53,7 +54,7 @@ class Outcomes:
             self._succeeded(step, outcome)
 
     def _cancelled(self, step: StepState, reason: str) -> None:
-        if not self.interrupting or step.body.stopping:
+        if not self.interrupting or (step.body.stopping and not spared(step.node, step.body)):
             self._do.cancel_now(step, reason)
         elif step.node.step.on_crash == "retry":
             self._journal.emit(e.ATTEMPT_LOST, step.path, step.attempt, {"reason": reason})
@@ -169,9 +170,12 @@ class Outcomes:
         """Deliver a signal to all who wait for it; it was journaled, and is kept for the next one if nobody does."""
         steps = self._state.steps.values()
         waiting = [s for s in steps if s.wait is not None and s.wait.why == "signal" and s.wait.signal == name]
+        consumed = False
         for step in waiting:
-            last = step is waiting[-1]
-            self._do.succeed(step, value, {"signal": name, "consumed": True} if last else {"signal": name})
+            # One that it reached may have decided a race, which cancelled others of them.
+            if step.status is StepStatus.WAITING:
+                self._do.succeed(step, value, {"signal": name} if consumed else {"signal": name, "consumed": True})
+                consumed = True
 
     def answer(self, step: StepState, answer: str, value: str | None) -> None:
         """Carry out what a person answered to a step that waits: retry, fail, or a value (S34)."""

@@ -30,7 +30,7 @@ def end_survivor(pid: int, started: float) -> bool:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         if os.getpgid(pid) == pid:
             os.killpg(pid, signal.SIGKILL)
-    with contextlib.suppress(psutil.NoSuchProcess):
+    with contextlib.suppress(psutil.NoSuchProcess, psutil.TimeoutExpired):
         process = psutil.Process(pid)
         process.kill()
         process.wait(timeout=5)

@@ -10,14 +10,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final, cast
 
 from ergon.model import events as e
+from ergon.model.again import go_on, rebuild, run_again
 from ergon.model.events import Event
-from ergon.model.graph import Body
-from ergon.model.outputs import output_text
+from ergon.model.moves import forget_bodies, move, move_run, open_body, rested
 from ergon.model.records import ErrorRecord
 from ergon.model.states import (
-    RUN_TRANSITIONS,
-    SETTLED,
-    STEP_TRANSITIONS,
     BodyState,
     BodyStatus,
     Frame,
@@ -31,10 +28,6 @@ from ergon.model.states import (
 )
 
 _PENDING, _RUNNING, _WAITING = StepStatus.PENDING, StepStatus.RUNNING, StepStatus.WAITING
-
-
-class IllegalTransition(Exception):  # noqa: N818  # it is named like the errors of the tree
-    """An event asks for a status that may not follow: a fault in the engine, never in a workflow."""
 
 
 def apply(state: RunState, event: Event) -> RunState:
@@ -53,61 +46,7 @@ def fold(state: RunState, events: Iterable[Event]) -> RunState:
     return state
 
 
-# ---- status: the two places that assign one ------------------------------------------------------------------
-
-
-def _move_run(state: RunState, status: RunStatus, reason: str = "") -> None:
-    if status not in RUN_TRANSITIONS[state.status]:
-        raise IllegalTransition(f"run {state.run}: {state.status} → {status}")
-    state.status = status
-    state.reason = reason
-
-
-def _move(state: RunState, step: StepState, status: StepStatus) -> None:
-    before = step.status
-    if status not in STEP_TRANSITIONS[before]:
-        raise IllegalTransition(f"run {state.run}, step {step.path}: {before} → {status}")
-    step.status = status
-    if step.slot:
-        step.slot = False
-        state.running -= 1
-    body = step.body
-    if status in SETTLED:
-        body.unsettled -= 1
-        if body.body.leaf and body.owner is not None:
-            body.owner.open -= 1
-    elif before in SETTLED:
-        body.unsettled += 1
-        _open_again(body)
-
-
-def _open_again(body: BodyState) -> None:
-    if body.owner is not None and (body.body.leaf or body.status != "open"):
-        body.owner.open += 1
-    body.status, body.stopping, body.error, body.output = "open", "", None, None
-
-
 # ---- bodies --------------------------------------------------------------------------------------------------
-
-
-def open_body(
-    state: RunState, body: Body, *, path: str, owner: StepState | None, frame: Frame, index: int, at: float
-) -> BodyState:
-    """Make the instances of a body's steps, all pending."""
-    opened = BodyState(path=path, body=body, owner=owner, frame=frame, index=index, opened_at=at)
-    for node in body.nodes:
-        child = StepState(path=opened.child_path(node), node=node, body=opened)
-        opened.children.append(child)
-        state.steps[child.path] = child
-    opened.unsettled = len(opened.children)
-    if owner is None:
-        state.root = opened
-    else:
-        if owner.bodies is None:
-            owner.bodies = {}
-        owner.bodies[index] = opened
-        owner.open += 1
-    return opened
 
 
 def _find(state: RunState, event: Event) -> StepState:
@@ -128,17 +67,6 @@ def _item_of(state: RunState, path: str) -> tuple[StepState, int]:
     return state.steps[head], int(tail[:-1])
 
 
-def _forget_bodies(state: RunState, step: StepState) -> None:
-    for body in (step.bodies or {}).values():
-        for child in body.children:
-            _forget_bodies(state, child)
-            if child.slot:
-                state.running -= 1
-            state.steps.pop(child.path, None)
-    step.bodies = None
-    step.open = 0
-
-
 def _body(state: RunState, event: Event) -> BodyState:
     owner = state.steps[cast(str, event.data["owner"])]
     return cast(dict[int, BodyState], owner.bodies)[cast(int, event.data.get("index", 0))]
@@ -154,19 +82,12 @@ def _run_created(state: RunState, event: Event) -> None:
     state.frame.folder = str(event.data.get("folder", ""))
 
 
-def _rested(state: RunState, event: Event) -> None:
-    """Take in that a run goes on: what has passed since its newest event counts for no limit."""
-    if state.root is not None:
-        state.rested += max(0.0, event.at - state.at)
-        state.at = event.at
-
-
 def _run_started(state: RunState, event: Event) -> None:
-    _rested(state, event)
+    rested(state, event)
     if state.limit_from is None:
         state.limit_from = event.at - state.rested
     if state.status is not RunStatus.RUNNING:
-        _move_run(state, RunStatus.RUNNING)
+        move_run(state, RunStatus.RUNNING)
     state.epoch = cast(int, event.data["epoch"])
     state.pausing = ""
     state.ended_at = None
@@ -207,20 +128,20 @@ def _run_pausing(state: RunState, event: Event) -> None:
 
 
 def _run_paused(state: RunState, event: Event) -> None:
-    _move_run(state, RunStatus.PAUSED, str(event.data.get("reason", "")))
+    move_run(state, RunStatus.PAUSED, str(event.data.get("reason", "")))
     state.pausing = ""
 
 
 def _run_waiting(state: RunState, event: Event) -> None:
-    _move_run(state, RunStatus.WAITING)
+    move_run(state, RunStatus.WAITING)
 
 
 def _run_interrupted(state: RunState, event: Event) -> None:
-    _move_run(state, RunStatus.INTERRUPTED, str(event.data.get("reason", "")))
+    move_run(state, RunStatus.INTERRUPTED, str(event.data.get("reason", "")))
 
 
 def _run_finished(state: RunState, event: Event) -> None:
-    _move_run(state, RunStatus(cast(str, event.data["status"])), str(event.data.get("reason", "")))
+    move_run(state, RunStatus(cast(str, event.data["status"])), str(event.data.get("reason", "")))
     state.outputs = event.value
     state.ended_at = event.at
     state.failed_step = cast(str, event.data.get("step", ""))
@@ -229,79 +150,20 @@ def _run_finished(state: RunState, event: Event) -> None:
 
 
 def _run_reopened(state: RunState, event: Event) -> None:
-    _go_on(state, event)
-    _move_run(state, RunStatus.QUEUED)
-    _run_again(state, event)
-
-
-def _go_on(state: RunState, event: Event) -> None:
-    """Forget how a run ended; one that had ended has its time limit afresh."""
-    _rested(state, event)
-    if state.ended:
-        state.limit_from = None
-    state.stopping, state.error, state.failed_step, state.outputs, state.ended_at = "", None, "", None, None
-    state.undone.clear()
-
-
-def _run_again(state: RunState, event: Event) -> None:
-    """Reopen blocks and reset steps, as a resume, retry or edit planned it."""
-    data = event.data
-    for path in cast(list[str], data.get("open", [])):
-        _reopen(state, state.steps[path], event.at)
-    for path in cast(list[str], data.get("recheck", [])):
-        step = state.steps[path]
-        kept = output_text(state, step)
-        _reset(state, step)
-        step.kept = kept
-    for path in cast(list[str], data.get("reset", [])):
-        if path in state.steps:
-            _reset(state, state.steps[path])
-    if state.root is not None:
-        state.root.status, state.root.stopping = "open", ""
+    go_on(state, event)
+    move_run(state, RunStatus.QUEUED)
+    run_again(state, event)
 
 
 def _run_edited(state: RunState, event: Event) -> None:
-    _go_on(state, event)
+    go_on(state, event)
     if state.ended:
-        _move_run(state, RunStatus.QUEUED)
+        move_run(state, RunStatus.QUEUED)
     graph = state.graph_of(cast(str, event.data["definition"]))
     state.frame.graph = graph
     if state.root is not None:
-        _rebuild(state, state.root, graph.root)
-    _run_again(state, event)
-
-
-def _rebuild(state: RunState, body: BodyState, new: Body) -> None:
-    """Put a body's instances under the nodes of an edited definition; what is gone is superseded (S51)."""
-    before = {child.node.id: child for child in body.children}
-    children: list[StepState] = []
-    for node in new.nodes:
-        child = before.pop(node.id, None)
-        if child is None:
-            child = StepState(path=body.child_path(node), node=node, body=body)
-            state.steps[child.path] = child
-        elif child.node.kind != node.kind:
-            _forget_bodies(state, child)
-        child.node = node
-        children.append(child)
-        for inner in (child.bodies or {}).values():
-            if inner.body.branch < len(node.bodies):
-                _rebuild(state, inner, node.bodies[inner.body.branch])
-    for child in before.values():
-        _supersede(state, child)
-    body.body, body.children = new, children
-    body.unsettled = sum(1 for child in children if not child.settled)
-    if body.unsettled and body.status != "open":
-        _open_again(body)
-
-
-def _supersede(state: RunState, step: StepState) -> None:
-    for body in (step.bodies or {}).values():
-        for child in body.children:
-            _supersede(state, child)
-    step.superseded = True
-    state.superseded[step.path] = step
-    state.steps.pop(step.path, None)
+        rebuild(state, state.root, graph.root)
+    run_again(state, event)
 
 
 def _code_seen(state: RunState, event: Event) -> None:
@@ -321,7 +183,7 @@ def _state_set(state: RunState, event: Event) -> None:
 
 def _step_started(state: RunState, event: Event) -> None:
     step = _find(state, event)
-    _move(state, step, _RUNNING)
+    move(state, step, _RUNNING)
     step.wait = None
     if step.started_at is None:
         step.started_at = event.at
@@ -334,7 +196,7 @@ def _step_started(state: RunState, event: Event) -> None:
         if event.value is not None:
             step.items, step.count = event.value, cast(int, event.data["count"])
     if state.status is RunStatus.WAITING:
-        _move_run(state, RunStatus.RUNNING)
+        move_run(state, RunStatus.RUNNING)
 
 
 def _limited(state: RunState, step: StepState, event: Event) -> None:
@@ -345,7 +207,7 @@ def _limited(state: RunState, step: StepState, event: Event) -> None:
 
 def _step_waiting(state: RunState, event: Event) -> None:
     step, data = state.steps[event.step], event.data
-    _move(state, step, _WAITING)
+    move(state, step, _WAITING)
     step.wait = Wait(
         why=cast(WaitKind, data["why"]),
         due=cast("float | None", data.get("due")),
@@ -366,7 +228,7 @@ def _failed_attempt(step: StepState, data: Mapping[str, object]) -> None:
 
 def _step_resumed(state: RunState, event: Event) -> None:
     step = state.steps[event.step]
-    _move(state, step, _PENDING if step.node.kind == "action" else _RUNNING)
+    move(state, step, _PENDING if step.node.kind == "action" else _RUNNING)
     step.wait = None
 
 
@@ -376,24 +238,24 @@ def _condition_evaluated(state: RunState, event: Event) -> None:
 
 def _attempt_failed(state: RunState, event: Event) -> None:
     step = state.steps[event.step]
-    _move(state, step, _PENDING)
+    move(state, step, _PENDING)
     step.process = step.limit = None
     step.stopping = ""
     if step.bodies is not None:
-        _forget_bodies(state, step)
+        forget_bodies(state, step)
     _failed_attempt(step, event.data)
 
 
 def _attempt_lost(state: RunState, event: Event) -> None:
     step = state.steps[event.step]
-    _move(state, step, _PENDING)
+    move(state, step, _PENDING)
     step.process = None
     step.spent_before = step.attempt
 
 
 def _step_succeeded(state: RunState, event: Event) -> None:
     step, data = state.steps[event.step], event.data
-    _move(state, step, StepStatus.SUCCEEDED)
+    move(state, step, StepStatus.SUCCEEDED)
     step.output = event.value
     step.ended_at = event.at
     step.wait = step.process = None
@@ -414,7 +276,7 @@ def _step_succeeded(state: RunState, event: Event) -> None:
 
 def _step_failed(state: RunState, event: Event) -> None:
     step = state.steps[event.step]
-    _move(state, step, StepStatus.FAILED)
+    move(state, step, StepStatus.FAILED)
     step.ended_at = event.at
     step.wait = step.process = None
     step.output = None
@@ -423,42 +285,17 @@ def _step_failed(state: RunState, event: Event) -> None:
 
 def _step_skipped(state: RunState, event: Event) -> None:
     step = _find(state, event)
-    _move(state, step, StepStatus.SKIPPED)
+    move(state, step, StepStatus.SKIPPED)
     step.reason = cast(str, event.data.get("reason", ""))
     step.ended_at = event.at
 
 
 def _step_cancelled(state: RunState, event: Event) -> None:
     step = _find(state, event)
-    _move(state, step, StepStatus.CANCELLED)
+    move(state, step, StepStatus.CANCELLED)
     step.reason = cast(str, event.data.get("reason", ""))
     step.ended_at = event.at
     step.wait = step.process = None
-
-
-def _reset(state: RunState, step: StepState) -> None:
-    if step.status is not _PENDING:
-        _move(state, step, _PENDING)
-    _forget_bodies(state, step)
-    step.spent_before = step.attempt
-    step.condition = step.error = step.output = step.inputs = step.wait = step.items = step.branch = None
-    step.limit = None
-    step.ended_at = step.started_at = None
-    step.count = 0
-    step.kept = None
-    step.reason = step.gathers = step.winner = step.origin = step.stopping = ""
-    step.cached = step.tolerated = step.done = False
-    step.tested = -1
-
-
-def _reopen(state: RunState, step: StepState, at: float) -> None:
-    if step.status is not _RUNNING:
-        _move(state, step, _RUNNING)
-    if step.limit is not None:
-        step.limit = step.limit[0], at + step.limit[0] - state.rested
-    step.error = step.ended_at = step.output = None
-    step.gathers = step.winner = step.reason = step.stopping = ""
-    step.tolerated = step.done = False
 
 
 def _step_warned(state: RunState, event: Event) -> None:
@@ -511,7 +348,7 @@ def _branch_chosen(state: RunState, event: Event) -> None:
             index, frame = body.branch, step.body.frame
             opened = open_body(state, body, path=step.path, owner=step, frame=frame, index=index, at=event.at)
             for child in opened.children:
-                _move(state, child, StepStatus.SKIPPED)
+                move(state, child, StepStatus.SKIPPED)
                 child.reason, child.ended_at = "its branch was not taken", event.at
             opened.status = "cancelled"
             step.open -= 1

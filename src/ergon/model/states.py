@@ -67,6 +67,8 @@ STEP_TRANSITIONS: Final[Mapping[StepStatus, frozenset[StepStatus]]] = {
 }
 
 ENDED: Final = _ENDED_RUN
+STOPPED: Final = _STOPPED_RUN
+"""Where no process goes on with a run by itself."""
 SETTLED: Final = frozenset({_S.SUCCEEDED, _S.FAILED, _S.SKIPPED, _S.CANCELLED})
 
 WaitKind = Literal["backoff", "sleep", "signal", "person", "every", "stand_in"]
