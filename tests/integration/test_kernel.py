@@ -100,8 +100,8 @@ def test_a_run_goes_on_while_cells_sleep_compute_and_wait(kernel: Kernel) -> Non
 @pytest.mark.timeout(180)
 def test_interrupting_a_cell_leaves_the_run_alone(kernel: Kernel) -> None:
     kernel.run("import ergon; run = ergon.load('slow.ergon.yaml').start()")
-    kernel.client.execute("run.wait()")
-    _wait_for_busy(kernel)
+    kernel.client.execute("print('here', flush=True)\nrun.wait()")
+    _wait_for_output(kernel)
     kernel.manager.interrupt_kernel()
     assert kernel.client.get_shell_msg(timeout=30)["content"]["ename"] == "KeyboardInterrupt"
     kernel.run("pass")
@@ -127,13 +127,13 @@ def test_a_restarted_kernel_leaves_a_run_that_can_be_resumed(folder: Path) -> No
     app.close()
 
 
-def _wait_for_busy(kernel: Kernel) -> None:
+def _wait_for_output(kernel: Kernel) -> None:
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         try:
             message = kernel.client.get_iopub_msg(timeout=1)
         except queue.Empty:
             continue
-        if message["msg_type"] == "execute_input":
+        if message["msg_type"] == "stream":
             return
     raise AssertionError("the cell did not begin")

@@ -297,6 +297,8 @@ class Conductor:
 def _conditions(step: StepState, start: Mapping[str, object]) -> list[tuple[Template | bool, str]]:
     """Give what must hold before a step starts, with what to say when it does not."""
     node, tests = step.node, list[tuple[Template | bool, str]]()
+    if not node.conditional and "enable" not in start and "disable" not in start:
+        return tests
     enabled: bool | str = node.step.enabled
     if _named(start.get("enable"), step):
         enabled = True

@@ -33,8 +33,11 @@ START: Final = Verdict("start")
 def judge(node: Node, body: BodyState | None, around: BodyState | None) -> Verdict:
     """Say what becomes of a step; `body` holds it (None: an item not made yet), `around` encloses its body."""
     for edge in node.edges:
-        source = _source(edge, body, around)
-        if source is not None and not satisfied(edge, source, node):
+        source = body.children[edge.index] if body is not None and edge.index >= 0 else _source(edge, body, around)
+        # A success satisfies nearly every edge; the rest is asked for in full.
+        if source is None or (source.status is _SUCCEEDED and edge.on == "success"):
+            continue
+        if not satisfied(edge, source, node):
             return Verdict("skip", _why(edge, source))
     if node.serves >= 0 and body is not None and not _called_for(body.children[node.serves]):
         return Verdict("skip", f"'{body.children[node.serves].node.id}' did not need it")

@@ -66,6 +66,8 @@ class Node:
     """Place of the step that this one stands in for (S31), or -1."""
     stand_in: int = -1
     """Place of the step that stands in for this one, or -1."""
+    conditional: bool = False
+    """Whether anything has to be evaluated before it may start."""
     handles: bool = False
     """Whether it follows, directly or not, from an edge on failure or always, so that a stop may let it run."""
 
@@ -377,6 +379,8 @@ def _link(body: Body) -> None:
             node.stand_in = body.by_id[stand_in]
             body.nodes[node.stand_in].serves = node.index
     for node in body.nodes:
+        unconditional = node.step.enabled is True and (node.when is None or node.when is True)
+        node.conditional = not unconditional or any(edge.when is not None for edge in node.edges)
         sources = dict.fromkeys(e.index for e in node.edges if e.index >= 0)
         if node.serves >= 0:
             sources[node.serves] = None
