@@ -64,6 +64,8 @@ class Outcome:
 class _Live:
     task: asyncio.Task[None] | None
     reason: str = ""
+    begun: bool = False
+    """Whether its task has taken its first step: one that is cancelled before would end without a word."""
 
 
 class Attempts:
@@ -116,7 +118,7 @@ class Attempts:
         if live is None or live.reason:
             return
         live.reason = reason
-        if live.task is not None:
+        if live.task is not None and live.begun:
             live.task.cancel()
 
     def running(self) -> list[StepState]:
@@ -129,6 +131,12 @@ class Attempts:
 
     async def _run(self, step: StepState, number: int) -> None:
         outcome = Outcome(step, number)
+        live = self._live[step]
+        live.begun = True
+        if live.reason:
+            outcome.cancelled = live.reason
+            self._end(outcome)
+            return
         try:
             await self._attempt(step, outcome)
         except asyncio.CancelledError:

@@ -57,6 +57,8 @@ def imports() -> Iterator[None]:
     """Forget what a test imported from its own folders, and the actions that it made."""
     path, cached, known, made = list(sys.path), dict(sys.path_importer_cache), set(sys.modules), dict(registry)
     folders, claimed = list(modules._folders), set(modules._claimed)
+    sys.path[:] = [each for each in path if each not in folders]  # what tests before this one ran from elsewhere
+    modules._folders.clear()
     yield
     modules._folders[:] = folders
     modules._claimed.clear()
