@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from ergon.adapters.clocks.system import SystemClock
+from ergon.adapters.doors import adapter
 from ergon.engine.engine import Engine, Equipment
 from ergon.engine.handle import Handle
 from ergon.engine.history import History
@@ -28,7 +29,7 @@ from ergon.engine.secrets import secrets_by_name
 from ergon.engine.selection import Selection, check_names, select
 from ergon.engine.values import Values
 from ergon.engine.workspace import Workspace, find_home
-from ergon.errors import AdapterUnknown, NotPossible, WorkflowInvalid
+from ergon.errors import NotPossible, WorkflowInvalid
 from ergon.model.definitions import definition_hash, definition_text
 from ergon.model.directives import Child
 from ergon.model.events import Event
@@ -71,18 +72,18 @@ class App:
     def store(self) -> Store:
         """The store of the workspace's runs."""
         url = self.settings.store or f"sqlite:///{self.workspace.home / 'runs.db'}"
-        return cast("Store", _adapter("ergon.stores", "store", url))
+        return cast("Store", adapter("ergon.stores", "store", url))
 
     @functools.cached_property
     def scratch(self) -> Store:
         """The store of runs with durability off, which lasts as long as the process."""
-        return cast("Store", _adapter("ergon.stores", "store", "memory:"))
+        return cast("Store", adapter("ergon.stores", "store", "memory:"))
 
     @functools.cached_property
     def artifacts(self) -> ArtifactStore:
         """Where artifacts lie."""
         url = self.settings.artifacts or f"file://{self.workspace.home / 'artifacts'}"
-        return cast("ArtifactStore", _adapter("ergon.artifacts", "artifact store", url))
+        return cast("ArtifactStore", adapter("ergon.artifacts", "artifact store", url))
 
     @functools.cached_property
     def values(self) -> Values:
@@ -94,7 +95,7 @@ class App:
     @functools.cached_property
     def vault(self) -> Vault:
         """Gives secrets."""
-        return cast("Vault", _adapter("ergon.vaults", "vault", self.settings.vault))
+        return cast("Vault", adapter("ergon.vaults", "vault", self.settings.vault))
 
     @functools.cached_property
     def _resuming(self) -> Resuming:
@@ -104,7 +105,14 @@ class App:
             catalog=self.catalog,
             workspace=self.workspace,
             values=self.values,
+            arguments=self._arguments,
         )
+
+    @staticmethod
+    def _arguments(workflow: Workflow, given: Mapping[str, object]) -> dict[str, object]:
+        from ergon.loading.arguments import parameters_from
+
+        return parameters_from(workflow, given, from_text=False)
 
     def catalog(self, folder: str | Path) -> ActionCatalog:
         """Give the actions that workflows of a folder can use."""
@@ -320,6 +328,7 @@ class App:
             name=source.workflow.name,
             parameters=self.values.encode(parameters),
             folder=str(source.folder(self.workspace.root)),
+            file=str(source.file or ""),
         )
 
     def resume(self, reference: str, *, how: How = "resume", file: Path | None = None) -> Handle | RunState:
@@ -466,18 +475,6 @@ def workflow_schema() -> dict[str, Any]:  # Any: JSON Schema
     from ergon.loading.schema import workflow_schema
 
     return workflow_schema()
-
-
-def _adapter(group: str, port: str, url: str) -> Any:  # Any: the port's type is the caller's to say
-    """Make the adapter that serves a URL's scheme, found by entry point."""
-    from importlib.metadata import entry_points
-
-    scheme = url.partition(":")[0]
-    points = entry_points(group=group)
-    for point in points:
-        if point.name == scheme:
-            return point.load()(url)
-    raise AdapterUnknown(port=port, url=url, known=sorted({point.name for point in points}))
 
 
 __all__ = [

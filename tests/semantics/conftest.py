@@ -12,11 +12,15 @@ from ergon.testing.clock import FakeClock
 from ergon.testing.runs import Bench
 
 
+def _forget() -> None:
+    for each in (deeds.MENDED, deeds.UNDONE, deeds.ONCE):
+        each.clear()
+
+
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
     """Give a bench with the system's clock."""
-    deeds.MENDED.clear()
-    deeds.UNDONE.clear()
+    _forget()
     with Bench(tmp_path) as bench:
         yield bench
 
@@ -30,6 +34,6 @@ def clock() -> FakeClock:
 @pytest.fixture
 def timed(tmp_path: Path, clock: FakeClock) -> Iterator[Bench]:
     """Give a bench whose clock the test moves."""
-    deeds.MENDED.clear()
+    _forget()
     with Bench(tmp_path, clock=clock) as bench:
         yield bench

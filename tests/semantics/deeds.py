@@ -6,12 +6,14 @@ import builtins
 import threading
 from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ergon import Context
 from ergon.actions.action import action
 from ergon.errors import ActionFailed
 from ergon.testing.gates import gates_of
+from ergon.testing.runs import Bench, BenchRun
 
 RAN: Counter[tuple[str, str]] = Counter()
 """How often an action of these began, by run and step."""
@@ -70,6 +72,32 @@ async def gated_failure(name: str, *, ctx: Context) -> None:
     raise ActionFailed("behind the gate")
 
 
+@action("trial.size")
+def size(path: Path, *, ctx: Context) -> int:
+    """Gives the number of bytes of a file."""
+    _count(ctx)
+    return ctx.path(path).stat().st_size
+
+
+ONCE: list[str] = []
+"""What `trial.once` did for the first time."""
+
+
+@action("trial.once")
+def once(value: object, name: str, *, ctx: Context) -> object:
+    """Does something once, and then fails unless the test has mended what is named."""
+    _count(ctx)
+
+    def do() -> object:
+        ONCE.append(str(value))
+        return value
+
+    done = ctx.once("do", do)
+    if name not in MENDED:
+        raise ActionFailed(f"{name} is broken")
+    return done
+
+
 MENDED: set[str] = set()
 """What `trial.flaky` no longer fails for."""
 
@@ -117,3 +145,21 @@ def gate_step(id: str, value: object = None, *, gate: str = "", **keys: object) 
 def flaky_step(id: str, value: object = None, *, name: str = "", **keys: object) -> Step:
     """Write a step that fails until the test mends it."""
     return {"id": id, "uses": "trial.flaky", "with": {"name": name or id, "value": value}, **keys}
+
+
+def bad_step(reads: str = "1", **keys: Any) -> Step:
+    """Write a step that fails after another one, until it is mended."""
+    return flaky_step("bad", f"{{{{ {reads} }}}}", **keys)
+
+
+def failed(bench: Bench, document: list[Step] | dict[str, object]) -> BenchRun:
+    """Run what fails at a flaky step, and mend that."""
+    run = bench.run(document)
+    assert (run.status, run.state.failed_step) == ("failed", "bad"), run
+    MENDED.add("bad")
+    return run
+
+
+def counts(run: BenchRun, *paths: str) -> list[int]:
+    """Give how often the actions of some steps began."""
+    return [ran(run.id, path) for path in paths]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from ergon.engine.conductor import Conductor
+from ergon.engine.items import known_items
 from ergon.engine.results import failed_bodies, gathers, result_of, was_cancelled
 from ergon.engine.verdict import STOP_REASONS, judge
 from ergon.errors import ErgonError, InputInvalid, LoopLimit, Timeout
@@ -15,7 +16,7 @@ from ergon.model.expressions import Template
 from ergon.model.outputs import gathered
 from ergon.model.records import ErrorRecord
 from ergon.model.secrets import mask
-from ergon.model.states import BodyState, BodyStatus, StepState, StepStatus
+from ergon.model.states import Aside, BodyState, BodyStatus, StepState, StepStatus
 
 
 class Blocks:
@@ -102,26 +103,49 @@ class Blocks:
                 return
             if error is not None:
                 self._do.fail(step, self._do.error(error, 0))
-            else:
+            elif step.aside is None:
                 self._begin(step, data, str(text))
+            else:
+                self._compare(step, step.aside, data, str(text))
 
         self._evaluator.encode(items, encoded)
 
+    def _compare(self, step: StepState, aside: Aside, data: Mapping[str, object], text: str) -> None:
+        """Find which items of a list that was made anew are known from before (S51)."""
+
+        def compared(kept: object, error: Exception | None) -> None:
+            if step.status is not StepStatus.PENDING:
+                return
+            if error is not None:
+                self._do.fail(step, self._do.error(error, 0))
+            else:
+                self._begin(step, {**data, "kept": kept}, text)
+
+        split = self._reader.split
+        self._evaluator.in_thread(lambda: known_items(split(aside.items), split(text), aside), compared)
+
     def _begin(self, step: StepState, data: Mapping[str, object], text: str) -> None:
         self._start(step, data, text)
-        if step.count == 0:
+        for body in list((step.bodies or {}).values()):
+            if body.unsettled:
+                self._do.restore(body)
+            elif body.status == "open" and not body.body.leaf:
+                self.body_settled(body)
+        if step.settled:
+            return
+        if step.open == 0 and len(step.bodies or {}) >= step.count:
             self._end(step)
         else:
-            self._do.scheduler.offer(step)
+            self._offer_rest(step)
 
     def open_next(self, step: StepState) -> bool:
         """Open the next item of a `for_each`, or the next iteration of a loop that has one action.
 
         Gives whether an action was started, which then gives back what the block took of the resources for it.
         """
-        index = len(step.bodies or {})
         if step.stopping or step.settled:
             return False
+        index = self._next(step)
         if step.node.kind == "for_each" and (index >= step.count or not self._room(step)):
             return False
         started = False
@@ -132,6 +156,16 @@ class Blocks:
             self._open_body(step, path, index)
         self._offer_rest(step)
         return started
+
+    def _next(self, step: StepState) -> int:
+        """Give the number of an item or iteration that has not begun."""
+        bodies = step.bodies
+        if bodies is None:
+            return 0
+        index = len(bodies)
+        if index in bodies or index - 1 not in bodies:  # some of the items of a new list were known before
+            index = next(number for number in range(index + 1) if number not in bodies)
+        return index
 
     def _offer_rest(self, step: StepState) -> None:
         """Queue a `for_each` again, if it has more items and room for one."""

@@ -61,7 +61,8 @@ class Children:
             return
         opened, variables, limit = loaded
         self._do.journal.define(opened.sha256, opened.text)
-        data = {"definition": opened.sha256, "name": opened.name, "folder": opened.folder}
+        data: dict[str, object] = {"definition": opened.sha256, "name": opened.name}
+        data |= {"folder": opened.folder, "file": opened.file}
         if limit is not None:
             data["timeout"] = limit
         self._do.journal.emit(e.CHILD_OPENED, step.path, 0, data, opened.parameters)

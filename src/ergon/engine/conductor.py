@@ -54,6 +54,8 @@ class Conductor:
     blocks: BlockLogic
     close_root: Callable[[], None]
     """Ends the run, whose steps have all ended."""
+    restore: Callable[[BodyState], None]
+    """Takes in a body that was open before, with all that is inside."""
     close_child: Callable[[StepState, BodyState, BodyStatus, ErrorRecord | None], None]
     """Ends a `workflow.run`, whose child's steps have all ended."""
 
@@ -157,8 +159,11 @@ class Conductor:
             self.evaluator.evaluate(test, self.evaluator.names(step.body), step.body, then)
 
     def _ready(self, step: StepState) -> None:
-        if step.kept is not None:
-            self.succeed(step, step.kept, {"origin": "kept"})
+        if step.kept:
+            kept: dict[str, object] = {"origin": "kept"}
+            if step.error is not None:
+                kept["error"] = step.error.as_data()
+            self.succeed(step, step.output, kept)
         elif step.node.kind == "action":
             self.scheduler.enqueue(step)
         else:
@@ -174,13 +179,13 @@ class Conductor:
 
     def skip(self, step: StepState, reason: str) -> None:
         """Skip a step."""
-        self.journal.emit(e.STEP_SKIPPED, step.path, 0, {"reason": reason})
+        self.journal.emit(e.STEP_SKIPPED, step.path, 0, {"reason": reason, **_inside(step)})
         self._settled.append(step)
 
     def cancel_now(self, step: StepState, reason: str) -> None:
         """Cancel a step that is not under way."""
         self.waits.drop(step)
-        self.journal.emit(e.STEP_CANCELLED, step.path, step.attempt, {"reason": reason})
+        self.journal.emit(e.STEP_CANCELLED, step.path, step.attempt, {"reason": reason, **_inside(step)})
         self._settled.append(step)
 
     def succeed(self, step: StepState, value: str | None, data: Mapping[str, object] = NO_DATA) -> None:
@@ -195,7 +200,7 @@ class Conductor:
     def fail(self, step: StepState, error: ErrorRecord, data: Mapping[str, object] = NO_DATA) -> None:
         """Let a step fail after its last attempt, or let something stand in for it (S31)."""
         self.waits.drop(step)
-        details = {**data, "error": error.as_data()}
+        details = {**data, "error": error.as_data(), **_inside(step)}
         stand_in = step.node.step.on_error
         if stand_in is not None and step.body.stopping in ("", "failure"):
             if stand_in.continues:
@@ -314,6 +319,11 @@ def _conditions(step: StepState, start: Mapping[str, object]) -> list[tuple[Temp
         if edge.when is not None:
             tests.append((edge.when, f"the condition on its edge from '{edge.source}' does not hold"))
     return tests
+
+
+def _inside(step: StepState) -> Mapping[str, object]:
+    """Say that what is inside a block is gone with this, where an edit had kept it until now (S51)."""
+    return {"inside": True} if step.aside is not None or (step.kept and step.bodies) else NO_DATA
 
 
 def _named(names: object, step: StepState) -> bool:

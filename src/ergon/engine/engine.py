@@ -19,6 +19,8 @@ from ergon.engine.handle import Handle
 from ergon.engine.journal import Acknowledgements
 from ergon.engine.live import LiveRun
 from ergon.engine.means import Means, OpenedChild
+from ergon.engine.processes import end_survivor
+from ergon.engine.recovery import lost_attempts
 from ergon.engine.secrets import named_secrets
 from ergon.engine.services import Services
 from ergon.engine.values import Values
@@ -236,6 +238,9 @@ class Engine:
         """
         try:
             fold(state, events)
+            for step in lost_attempts(state):
+                if step.process is not None:
+                    end_survivor(*step.process)
             handle = Handle(state)
             queued = _Queued(handle, lease, durability, ready, self._secrets_of(state))
             self.call(lambda: self._enqueue(queued))

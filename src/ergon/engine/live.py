@@ -19,7 +19,6 @@ from ergon.engine.failure import record_error
 from ergon.engine.journal import Journal
 from ergon.engine.means import Means
 from ergon.engine.outcomes import Outcomes
-from ergon.engine.processes import end_survivor
 from ergon.engine.reader import Reader
 from ergon.engine.recovery import lost_attempts
 from ergon.engine.redaction import SHORTEST
@@ -33,7 +32,7 @@ from ergon.errors import ProcessDied, Timeout
 from ergon.model import events as e
 from ergon.model.expressions import Value, parse_value
 from ergon.model.records import Command, ErrorRecord
-from ergon.model.states import RunState, RunStatus, StepState, StepStatus
+from ergon.model.states import BodyState, RunState, RunStatus, StepState, StepStatus, bodies_in
 from ergon.ports import Lease
 
 
@@ -90,6 +89,7 @@ class LiveRun:
         self.conductor = self._make_conductor()
         self.blocks = self.conductor.blocks = Blocks(self.conductor)
         self.conductor.close_root = self._close_root
+        self.conductor.restore = self._restore_body
         children = Children(self.conductor, self.blocks, services, means)
         self.conductor.close_child = children.close
         self.outcomes = children.outcomes = Outcomes(self.conductor, open_child=children.open)
@@ -243,11 +243,20 @@ class LiveRun:
 
     def _restore(self) -> None:
         """Build timers, queue and countdown of a run that the journal gave."""
-        state = self.state
-        bodies = [body for body in state.bodies() if body.status == "open"]
+        root = self.state.root
+        assert root is not None
+        lost = lost_attempts(self.state)
+        self._restore_body(root)
+        if root.unsettled == 0:
+            self._close_root()
+        for step in lost:
+            self._lost(step)
+
+    def _restore_body(self, body: BodyState) -> None:
+        """Take in a body that was open before, with all that is inside."""
+        bodies = list(bodies_in(body))
         self.scheduler.restore(bodies)
-        lost = lost_attempts(state)
-        for step in list(state.steps.values()):
+        for step in [step for each in bodies for step in each.children]:
             if not step.settled:
                 self.blocks.arm_limit(step)
             if step.status is StepStatus.WAITING and step.wait is not None:
@@ -257,15 +266,9 @@ class LiveRun:
                     self.outcomes.arm(step)
             elif step.status is StepStatus.RUNNING and not step.slot:
                 self.blocks.restore(step)
-        if state.root is not None and state.root.unsettled == 0:
-            self._close_root()
-        for step in lost:
-            self._lost(step)
 
     def _lost(self, step: StepState) -> None:
         """Do what `on_crash` says with an attempt that the process's death cut off."""
-        if step.process is not None:
-            end_survivor(*step.process)
         if step.body.stopping and not spared(step.node, step.body):
             self.conductor.cancel_now(step, "its process died while it was being stopped")
             return

@@ -21,6 +21,7 @@ class OpenedChild:
     name: str
     parameters: str
     folder: str
+    file: str
 
 
 @dataclass(frozen=True, slots=True)

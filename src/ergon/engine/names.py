@@ -74,6 +74,8 @@ class Names(Mapping[str, object]):
                 "workflow": self._frame.graph.workflow.name,
                 "started_at": datetime.fromtimestamp(state.started_at or state.created_at, UTC).isoformat(),
             }
+        if name == "env":
+            return dict(state.env)
         given = state.start.get(name)
         return dict(given) if isinstance(given, Mapping) else {}
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields
 from typing import Literal
 
+from ergon.model.graph import Body
 from ergon.model.states import BodyState, RunState, RunStatus, StepState, StepStatus
 
 How = Literal["resume", "retry"]
@@ -15,12 +16,39 @@ _PENDING = StepStatus.PENDING
 
 @dataclass(slots=True)
 class Reopening:
-    """Which blocks go on, and which steps run again."""
+    """What of a run is to happen again, by path."""
 
     open: list[str] = field(default_factory=list)
-    """Paths of blocks that go on with what they have."""
+    """Blocks that go on with what they have."""
     reset: list[str] = field(default_factory=list)
-    """Paths of steps that are pending again."""
+    """Steps that run again from their beginning."""
+    forget: list[str] = field(default_factory=list)
+    """Steps that run again on other inputs, so that what they journaled on the way counts no more."""
+    cut: dict[str, int] = field(default_factory=dict)
+    """Loops that go on from an earlier iteration, with its number: those after it followed from it."""
+    recheck: list[str] = field(default_factory=list)
+    """Steps that keep their result if they still are to run: their condition changed, or one before."""
+    relist: list[str] = field(default_factory=list)
+    """Blocks whose list is made anew; items that it still has keep their results (S51)."""
+    by_index: list[str] = field(default_factory=list)
+    """Those of them whose items count as the same in their own place only."""
+    reclose: list[str] = field(default_factory=list)
+    """Blocks whose `output` is evaluated again."""
+    superseded: list[str] = field(default_factory=list)
+    """Steps that an edit took out."""
+
+    def add(self, other: Reopening) -> None:
+        """Take in what another plan says of other steps."""
+        for each in fields(self):
+            mine, theirs = getattr(self, each.name), getattr(other, each.name)
+            mine.update(theirs) if isinstance(mine, dict) else mine.extend(theirs)
+
+    def as_data(self) -> dict[str, object]:
+        """Give it as the data of an event."""
+        return {each.name: found for each in fields(self) if (found := getattr(self, each.name))}
+
+    def __bool__(self) -> bool:
+        return bool(self.as_data())
 
 
 def reopening(state: RunState, how: How) -> Reopening:
@@ -32,7 +60,7 @@ def reopening(state: RunState, how: How) -> Reopening:
     """
     plan = Reopening()
     if state.root is not None and (how == "retry" or _takes_up_failures(state)):
-        _plan_body(state.root, how, undone_steps(state), plan)
+        plan_body(state.root, how, undone_steps(state), plan)
     return plan
 
 
@@ -48,37 +76,51 @@ def undone_steps(state: RunState) -> frozenset[str]:
     return frozenset(path for path, ok, _ in state.undone if ok)
 
 
-def _plan_body(body: BodyState, how: How, undone: frozenset[str], plan: Reopening) -> bool:
+def plan_body(body: BodyState, how: How, undone: frozenset[str], plan: Reopening) -> bool:
     """Plan one body; gives whether anything in it runs again."""
-    changed: list[StepState] = []
+    own: set[int] = set()
+    inside: dict[int, Reopening] = {}
     for child in body.children:
-        if _goes_on_inside(child, how, undone):
-            inner = [_plan_body(b, how, undone, plan) for b in _worked(child)]
-            if any(inner):
-                if child.settled:
-                    plan.open.append(child.path)
-                changed.append(child)
-                continue
-        if runs_again(child, how) or child.path in undone:
-            plan.reset.append(child.path)
-            changed.append(child)
-    reset = {step.node.index for step in changed}
-    pending = list(changed)
-    while pending:
-        for target in pending.pop().node.targets:
-            child = body.children[target]
-            if target not in reset:
-                reset.add(target)
-                pending.append(child)
-                if child.status is not _PENDING:
-                    plan.reset.append(child.path)
-    return bool(changed)
+        inner = Reopening()
+        if _goes_on_inside(child, how, undone) and _plan_inside(child, how, undone, inner):
+            inside[child.node.index] = inner
+        elif runs_again(child, how) or child.path in undone:
+            own.add(child.node.index)
+    reached = followers(body.body, own | set(inside))
+    for child in body.children:
+        index = child.node.index
+        if index in reached or index in own:
+            if child.status is not _PENDING:
+                plan.reset.append(child.path)
+            if index in reached and child.once:
+                plan.forget.append(child.path)
+        elif index in inside:
+            plan.add(inside[index])
+            if child.settled:
+                plan.open.append(child.path)
+    return bool(own or inside)
 
 
-def _worked(step: StepState) -> Iterator[BodyState]:
-    for index, body in (step.bodies or {}).items():
-        if step.branch is None or index == step.branch:
-            yield body
+def _plan_inside(step: StepState, how: How, undone: frozenset[str], plan: Reopening) -> bool:
+    """Plan the bodies of a block; gives whether anything in it runs again."""
+    changed = False
+    for index, body in sorted((step.bodies or {}).items()):
+        if step.branch is not None and index != step.branch:
+            continue
+        if plan_body(body, how, undone, plan):
+            changed = True
+            if cuts(step, index, plan):
+                break
+    return changed
+
+
+def cuts(step: StepState, index: int, plan: Reopening) -> bool:
+    """Let a loop that goes on from an iteration forget those after it; gives whether it is a loop."""
+    if step.node.kind != "while":
+        return False
+    if index + 1 in (step.bodies or {}):
+        plan.cut[step.path] = index
+    return True
 
 
 def _goes_on_inside(step: StepState, how: How, undone: frozenset[str]) -> bool:
@@ -86,7 +128,9 @@ def _goes_on_inside(step: StepState, how: How, undone: frozenset[str]) -> bool:
         return False
     if step.status in (_FAILED, _CANCELLED):
         return step.stopping != "timeout"
-    return not step.settled or (step.status is _SUCCEEDED and (how == "retry" or bool(undone)))
+    if step.status is _SUCCEEDED:
+        return bool(undone) or (how == "retry" and not step.winner)
+    return not step.settled
 
 
 def runs_again(step: StepState, how: How) -> bool:
@@ -96,6 +140,18 @@ def runs_again(step: StepState, how: How) -> bool:
     if step.status is not _FAILED:
         return False
     return how == "retry" or not step.node.step.optional
+
+
+def followers(body: Body, changed: Iterable[int]) -> set[int]:
+    """Give the places of all steps of a body that follow from some, directly or not."""
+    reached: set[int] = set()
+    pending = list(changed)
+    while pending:
+        for target in body.nodes[pending.pop()].targets:
+            if target not in reached:
+                reached.add(target)
+                pending.append(target)
+    return reached
 
 
 def lost_attempts(state: RunState) -> list[StepState]:

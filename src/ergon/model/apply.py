@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final, cast
 
 from ergon.model import events as e
-from ergon.model.again import go_on, rebuild, run_again
+from ergon.model.again import forget_result, go_on, rebuild, run_again, take_up
 from ergon.model.events import Event
 from ergon.model.moves import forget_bodies, move, move_run, open_body, rested
 from ergon.model.records import ErrorRecord
@@ -77,6 +77,7 @@ def _body(state: RunState, event: Event) -> BodyState:
 
 def _run_created(state: RunState, event: Event) -> None:
     state.start = event.data
+    state.env = dict(cast(Mapping[str, str], event.data.get("env", {})))
     state.created_at = event.at
     state.frame.parameters = event.value or "{}"
     state.frame.folder = str(event.data.get("folder", ""))
@@ -160,7 +161,12 @@ def _run_edited(state: RunState, event: Event) -> None:
     if state.ended:
         move_run(state, RunStatus.QUEUED)
     graph = state.graph_of(cast(str, event.data["definition"]))
-    state.frame.graph = graph
+    frame, before = state.frame, state.frame.graph.workflow
+    frame.graph = graph
+    frame.parameters = event.value or frame.parameters
+    if event.value is not None or graph.workflow.variables != before.variables:
+        frame.variables = None
+    state.env |= cast(Mapping[str, str], event.data.get("env", {}))
     if state.root is not None:
         rebuild(state, state.root, graph.root)
     run_again(state, event)
@@ -195,6 +201,7 @@ def _step_started(state: RunState, event: Event) -> None:
         _limited(state, step, event)
         if event.value is not None:
             step.items, step.count = event.value, cast(int, event.data["count"])
+            take_up(state, step, cast(list[int], event.data.get("kept", [])))
     if state.status is RunStatus.WAITING:
         move_run(state, RunStatus.RUNNING)
 
@@ -256,6 +263,9 @@ def _attempt_lost(state: RunState, event: Event) -> None:
 def _step_succeeded(state: RunState, event: Event) -> None:
     step, data = state.steps[event.step], event.data
     move(state, step, StepStatus.SUCCEEDED)
+    if step.kept:
+        step.kept = False
+        return
     step.output = event.value
     step.ended_at = event.at
     step.wait = step.process = None
@@ -265,7 +275,6 @@ def _step_succeeded(state: RunState, event: Event) -> None:
         return
     step.origin = cast(str, data.get("origin", "computed"))
     step.code = cast(str, data.get("code", ""))
-    step.kept = None
     step.cached = step.origin == "cached"
     step.gathers = cast(str, data.get("gathers", ""))
     step.tolerated = bool(data.get("tolerated", False))
@@ -277,6 +286,8 @@ def _step_succeeded(state: RunState, event: Event) -> None:
 def _step_failed(state: RunState, event: Event) -> None:
     step = state.steps[event.step]
     move(state, step, StepStatus.FAILED)
+    if step.kept or step.aside is not None:
+        forget_result(state, step)
     step.ended_at = event.at
     step.wait = step.process = None
     step.output = None
@@ -286,6 +297,8 @@ def _step_failed(state: RunState, event: Event) -> None:
 def _step_skipped(state: RunState, event: Event) -> None:
     step = _find(state, event)
     move(state, step, StepStatus.SKIPPED)
+    if step.kept or step.aside is not None:
+        forget_result(state, step)
     step.reason = cast(str, event.data.get("reason", ""))
     step.ended_at = event.at
 
@@ -293,6 +306,8 @@ def _step_skipped(state: RunState, event: Event) -> None:
 def _step_cancelled(state: RunState, event: Event) -> None:
     step = _find(state, event)
     move(state, step, StepStatus.CANCELLED)
+    if step.kept or step.aside is not None:
+        forget_result(state, step)
     step.reason = cast(str, event.data.get("reason", ""))
     step.ended_at = event.at
     step.wait = step.process = None
@@ -373,7 +388,8 @@ def _loop_broken(state: RunState, event: Event) -> None:
 def _child_opened(state: RunState, event: Event) -> None:
     owner, data = state.steps[event.step], event.data
     graph = state.graph_of(cast(str, data["definition"]))
-    frame = Frame(graph=graph, parameters=event.value or "{}", folder=str(data.get("folder", "")))
+    folder, file = str(data.get("folder", "")), str(data.get("file", ""))
+    frame = Frame(graph=graph, parameters=event.value or "{}", folder=folder, file=file)
     if owner.slot:
         owner.slot = False
         state.running -= 1

@@ -330,6 +330,18 @@ def _own_references(step: Step, leaf: bool) -> Iterator[Reference]:
             yield from text.references
 
 
+def references_of(node: Node) -> Iterator[Reference]:
+    """Give what a step's own keys read, and not those of the steps inside it."""
+    step = node.step
+    yield from node.inputs.references
+    yield from _own_references(step, node.kind in ("for_each", "while") and step.uses is not None)
+    if isinstance(node.until, Template):
+        yield from node.until.references
+    for body in node.bodies:
+        if body.output is not None:
+            yield from body.output.references
+
+
 def _step_of(reference: Reference) -> str:
     return str(reference.path[0]) if reference.path else ""
 

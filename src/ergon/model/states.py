@@ -97,6 +97,19 @@ class Frame:
     """Stored form of the variables, once they are resolved."""
     folder: str = ""
     """The folder that relative paths start from."""
+    file: str = ""
+    """The file that a child was read from."""
+
+
+@dataclass(slots=True, eq=False)
+class Aside:
+    """The items of a `for_each` whose list is to be made anew, and their bodies by number."""
+
+    items: str
+    """Stored form of the list."""
+    bodies: dict[int, BodyState]
+    by_index: bool
+    """Whether the steps read `loop`, so that an item keeps what it has only in its place."""
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -148,8 +161,10 @@ class StepState:
     """A block's time limit in seconds, and when it ends; what the run rests later is still to be added (S36)."""
     slot: bool = False
     """Whether it holds one of the run's slots: an action that runs (S25)."""
-    kept: str | None = None
-    """Stored form of a result that it has again if it still is to run on an edited file (S51)."""
+    kept: bool = False
+    """Whether it has its result again if it still is to run on an edited file (S51)."""
+    aside: Aside | None = None
+    """What a `for_each` had of an earlier list, until the new one is made (S51)."""
     code: str = ""
     """What stands for the code of what it ran, where that is known only from its inputs: a notebook's cells."""
     once: dict[str, str] | None = None
@@ -214,6 +229,8 @@ class RunState:
     """Instances that an edit took out of the workflow (S51)."""
     start: Mapping[str, object] = field(default_factory=dict)
     """The data of `run_created`."""
+    env: dict[str, str] = field(default_factory=dict)
+    """The environment variables that templates may read, as they were when the run was started."""
     state: dict[str, str] = field(default_factory=dict)
     """What `core.set` wrote, in stored form."""
     signals: dict[str, list[str]] = field(default_factory=dict)
@@ -250,10 +267,15 @@ class RunState:
 
     def bodies(self) -> Iterator[BodyState]:
         """Give every body that was opened, outer ones first."""
-        pending = [self.root] if self.root is not None else []
-        while pending:
-            body = pending.pop()
-            yield body
-            for child in body.children:
-                if child.bodies:
-                    pending.extend(child.bodies.values())
+        return bodies_in(self.root) if self.root is not None else iter(())
+
+
+def bodies_in(body: BodyState) -> Iterator[BodyState]:
+    """Give a body, and every one that was opened inside it, outer ones first."""
+    pending = [body]
+    while pending:
+        body = pending.pop()
+        yield body
+        for child in body.children:
+            if child.bodies:
+                pending.extend(child.bodies.values())

@@ -9,9 +9,11 @@ from dataclasses import fields
 from ergon.model.apply import fold
 from ergon.model.events import Event
 from ergon.model.graph import Graph
-from ergon.model.states import BodyState, Frame, RunState, StepState
+from ergon.model.states import BodyState, Frame, RunState, StepState, bodies_in
 
-_LINKS = frozenset({"node", "body", "bodies", "owner", "frame", "children", "graph_of", "root", "steps", "superseded"})
+_LINKS = frozenset(
+    {"node", "body", "bodies", "owner", "frame", "children", "graph_of", "root", "steps", "superseded", "aside"}
+)
 
 
 def folded(state: RunState, graph: Graph, events: Sequence[Event]) -> RunState:
@@ -59,6 +61,23 @@ def _steps(live: StepState, other: StepState) -> Iterator[str]:
     mine, theirs = live.bodies or {}, other.bodies or {}
     if list(mine) != list(theirs):
         yield f"step {live.path} has bodies {list(mine)} and {list(theirs)}"
+    yield from _asides(live, other)
+
+
+def _asides(live: StepState, other: StepState) -> Iterator[str]:
+    mine, theirs = live.aside, other.aside
+    if mine is None or theirs is None:
+        if mine is not theirs:
+            yield f"step {live.path}: only one of them has something aside"
+        return
+    yield from _compare((mine.items, mine.by_index), (theirs.items, theirs.by_index), f"step {live.path}.aside")
+    yield from _compare(list(mine.bodies), list(theirs.bodies), f"step {live.path}.aside")
+    for index in mine.bodies.keys() & theirs.bodies.keys():
+        yield from _bodies(mine.bodies[index], theirs.bodies[index])
+        pairs = zip(bodies_in(mine.bodies[index]), bodies_in(theirs.bodies[index]), strict=False)
+        for body, twin in pairs:
+            for child, its in zip(body.children, twin.children, strict=False):
+                yield from _steps(child, its)
 
 
 def _bodies(live: BodyState, other: BodyState) -> Iterator[str]:

@@ -6,7 +6,7 @@ keeps only events folds them when somebody asks. Types that it does not know cha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, cast
 
@@ -175,6 +175,30 @@ class Projection:
             self.touched.gone.append(facts)
             self.end_wait(path)
 
+    def renumber(self, block: str, kept: Sequence[int]) -> None:
+        """Give the steps inside a block new items or iterations: `kept` has the old number of each, or -1.
+
+        What is inside others is forgotten.
+        """
+        start, now = f"{block}[", {str(old): new for new, old in enumerate(kept)}
+        steps, waits = dict[str, StepFacts](), dict[str, WaitFacts]()
+        for path in [path for path in self.steps if path.startswith(start)]:
+            index, _, rest = path.removeprefix(start).partition("]")
+            facts = self.steps.pop(path)
+            self.touched.steps.pop(path, None)
+            wait = self.waits.get(path)
+            self.end_wait(path)
+            if index in now:
+                steps[moved := f"{start}{now[index]}]{rest}"] = facts
+                if wait is not None:
+                    waits[moved] = wait
+            else:
+                self.touched.gone.append(facts)
+        self.steps |= steps
+        self.touched.steps |= steps
+        self.waits |= waits
+        self.touched.waits |= waits
+
 
 def _inside(path: str, roots: set[str]) -> bool:
     """Say whether a path leads through one of others: `fan[2].clean` leads through `fan` and `fan[2]`."""
@@ -277,11 +301,33 @@ def _run_again(projection: Projection, data: Mapping[str, object]) -> None:
         if path in known:
             facts = projection.change(path)
             facts.status, facts.ended_at, facts.error_type, facts.succeeded_seq = "running", None, "", 0
-    reset = {path for path in _paths(data, "recheck") + _paths(data, "reset") if path in known}
+    for path in _paths(data, "recheck"):
+        if path in known:
+            _forget_outcome(projection.change(path))
+    reset = {path for path in _paths(data, "reset") if path in known}
     for path in reset:
         _forget_outcome(projection.change(path))
     if reset:
         projection.forget_inside(reset)
+    for path in _paths(data, "relist"):  # its items stay until the new list is known
+        if path in known:
+            _forget_outcome(projection.change(path))
+            _cut_off(projection, path)
+    cut = data.get("cut")
+    for path, last in cut.items() if isinstance(cut, Mapping) else ():
+        if isinstance(last, int):
+            projection.renumber(path, range(last + 1))
+
+
+def _cut_off(projection: Projection, block: str) -> None:
+    """Take in that attempts inside a block that were under way when the process died are to run again."""
+    inside = [path for path in projection.steps if path.startswith(f"{block}[")]
+    for path in inside:
+        facts = projection.steps[path]
+        is_child = any(other.startswith(f"{path}.") for other in inside)  # a workflow that has been opened goes on
+        if facts.status == "running" and facts.attempts and not is_child:
+            facts.status = "pending"
+            projection.touched.steps[path] = facts
 
 
 # ---- steps -------------------------------------------------------------------------------------------------
@@ -294,6 +340,9 @@ def _step_started(projection: Projection, event: Event) -> None:
         step.started_at = event.at
     step.ended_at, step.error_type, step.succeeded_seq = None, "", 0
     step.cached = step.superseded = False
+    kept = event.data.get("kept")
+    if isinstance(kept, list):
+        projection.renumber(event.step, [number if isinstance(number, int) else -1 for number in kept])
     if projection.run.status == "waiting":
         projection.move("running")
 
@@ -315,6 +364,13 @@ def _attempt_ended(projection: Projection, event: Event) -> None:
     step = projection.step(event)
     step.status = "pending"
     step.error_type = _error_type(event.data) or step.error_type
+    _forget_inside(projection, event)
+
+
+def _forget_inside(projection: Projection, event: Event) -> None:
+    """Forget what was inside a block or a child that is gone with an event."""
+    if event.data.get("inside"):
+        projection.forget_inside({event.step})
 
 
 def _step_succeeded(projection: Projection, event: Event) -> None:
@@ -337,18 +393,21 @@ def _step_failed(projection: Projection, event: Event) -> None:
     step.status = "failed"
     step.ended_at = event.at
     step.error_type = _error_type(event.data)
+    _forget_inside(projection, event)
 
 
 def _step_skipped(projection: Projection, event: Event) -> None:
     step = projection.step(event)
     step.status = "skipped"
     step.ended_at = event.at
+    _forget_inside(projection, event)
 
 
 def _step_cancelled(projection: Projection, event: Event) -> None:
     step = projection.step(event)
     step.status = "cancelled"
     step.ended_at = event.at
+    _forget_inside(projection, event)
 
 
 def _forget_outcome(step: StepFacts) -> None:
