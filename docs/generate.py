@@ -18,6 +18,7 @@ from ergon import errors
 from ergon.actions.action import Action
 from ergon.actions.catalog import ActionCatalog
 from ergon.cli.group import COMMANDS, LazyGroup, ergon
+from ergon.model.descriptions import descriptions
 from ergon.model.parameters import Option, Parameter
 from ergon.model.policies import Cache, OnError, Retry, RunSettings, Validation
 from ergon.model.states import RUN_TRANSITIONS, STEP_TRANSITIONS
@@ -81,7 +82,7 @@ def _table(model: type[BaseModel]) -> str:
     rows = ["| key | form | meaning |", "| --- | --- | --- |"]
     for name, field in model.model_fields.items():
         key = field.alias or name
-        described = (field.description or "").replace("\n", " ").replace("|", "\\|")
+        described = descriptions(model).get(name, "").replace("\n", " ").replace("|", "\\|")
         form = _form(properties.get(key, {})).replace("|", "\\|")
         must = " (must be there)" if field.is_required() else ""
         rows.append(f"| `{key}` | {form}{must} | {described} |")

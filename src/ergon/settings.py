@@ -17,6 +17,7 @@ from ergon.loading.faults import Fault, Stopped
 from ergon.loading.nodes import MappingNode, plain
 from ergon.loading.suggestions import closest
 from ergon.loading.text import decode, read_bytes
+from ergon.model.descriptions import descriptions
 from ergon.model.policies import Durability
 
 Layer = Literal["default", "user", "workspace", "profile", "environment", "command line"]
@@ -43,7 +44,7 @@ class Origin:
 class Settings(BaseModel):
     """What a workspace is run with."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     store: str = ""
     """URL of the store; empty for `runs.db` in the workspace's state folder."""
@@ -268,6 +269,6 @@ def _invalid(error: ValidationError, given: Mapping[str, _Given]) -> SettingInva
     name = str(fault["loc"][0])
     reason = fault["msg"][:1].lower() + fault["msg"].partition(", unable")[0][1:]
     shown = given[name].value
-    hint = Settings.model_fields[name].description or ""
+    hint = descriptions(Settings).get(name, "")
     origin = given[name].origin
     return SettingInvalid(name=name, reason=f"{reason}, not {shown!r}", origin=str(origin.place), hint=hint)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ergon.cli.opening import JsonOption, ProfileOption, SetOption, choice, workspace
 from ergon.cli.terminal import terminal
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 
 def settings(
@@ -52,5 +55,7 @@ def _shown(value: object) -> str:
     return str(value) if value != "" else "(built in)"
 
 
-def _about(model: Any, name: str) -> str:  # Any: a pydantic model's class
-    return str(model.model_fields[name].description or "")
+def _about(model: type[BaseModel], name: str) -> str:
+    from ergon.model.descriptions import descriptions
+
+    return descriptions(model).get(name, "")

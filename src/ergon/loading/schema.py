@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Any, Final
 
 from ergon.loading.migrations import FORMAT
 from ergon.loading.rules.blocks import ACTION_KEYS, BLOCK_KEYS, FITS, file_key
 from ergon.loading.shape import IGNORED
+from ergon.model.base import Definition
+from ergon.model.descriptions import descriptions
 from ergon.model.workflow import StepKind, Workflow
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -27,8 +30,10 @@ def workflow_schema() -> Schema:
     """Give the JSON Schema of a workflow file (draft 2020-12)."""
     schema: Schema = Workflow.model_json_schema(by_alias=True)
     parts: dict[str, Schema] = schema["$defs"]
-    for part in (schema, *parts.values()):
-        _describe(part)
+    models = _models()
+    for name, part in (("Workflow", schema), *parts.items()):
+        if name in models:  # the rest is not ours: what JSON holds
+            _describe(part, models[name])
         if part.get("additionalProperties") is False:
             part["patternProperties"] = {f"^{IGNORED}": True}
         for key, forms in _SHORT.items():
@@ -43,13 +48,28 @@ def workflow_schema() -> Schema:
     return {"$schema": DIALECT, "$id": f"urn:ergon:workflow:{FORMAT}", **schema, "title": "Ergon workflow"}
 
 
-def _describe(part: Schema) -> None:
-    """Leave the numbers of rules out of descriptions."""
-    for holder in (part, *part.get("properties", {}).values()):
-        if "description" in holder:
-            holder["description"] = _RULES.sub("", holder["description"])
-    for field in part.get("properties", {}).values():
-        field.pop("title", None)
+@functools.cache
+def _models() -> dict[str, type[Definition]]:
+    """Give the models that the format is made of, by the name that the schema calls them by."""
+    found, pending = dict[str, type[Definition]](), [Definition]
+    while pending:
+        made = pending.pop().__subclasses__()
+        found |= {model.__name__: model for model in made}
+        pending += made
+    return found
+
+
+def _describe(part: Schema, model: type[Definition]) -> None:
+    """Say what the keys mean, without the numbers of rules."""
+    if "description" in part:
+        part["description"] = _RULES.sub("", part["description"])
+    said = descriptions(model)
+    fields: dict[str, Schema] = part.get("properties", {})
+    for name, field in model.model_fields.items():
+        key = field.alias or name
+        fields[key].pop("title", None)
+        if name in said:
+            fields[key] = {"description": _RULES.sub("", said[name]), **fields[key]}
 
 
 def _with_short(field: Schema, forms: list[Schema]) -> Schema:

@@ -25,7 +25,7 @@ _MAX_SECONDS: Final = 100 * 365 * 86400.0
 class Definition(BaseModel):
     """A part of a workflow's definition."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
 def parse_duration(value: object) -> float:
