@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
 import sys
@@ -16,7 +17,8 @@ _WORKFLOW = "ergon: 1\nname: one\nsteps:\n  - {id: a, uses: core.noop, with: {va
 def seconds(command: list[str], folder: Path) -> float:
     """Give the seconds that a process takes, from its start to its end."""
     begun = time.perf_counter()
-    subprocess.run(command, check=True, cwd=folder, capture_output=True)
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    subprocess.run(command, check=True, cwd=folder, capture_output=True, env=environment)
     return time.perf_counter() - begun
 
 

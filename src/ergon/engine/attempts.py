@@ -82,8 +82,9 @@ class Attempts:
         evaluator: Evaluator,
         caching: Caching,
         services: RunServices,
-        report: Callable[[Outcome], None],
+        report: Callable[[Outcome, bool], None],
     ) -> None:
+        """`report` is told how an attempt ended, and whether it was the last that was under way."""
         self._id = run
         self._loop = loop
         self._pool = pool
@@ -108,7 +109,8 @@ class Attempts:
         """Begin an attempt whose start is on disk."""
         live = self._live[step]
         if live.reason:
-            self._end(Outcome(step, step.attempt, cancelled=live.reason))
+            del self._live[step]
+            self._report(Outcome(step, step.attempt, cancelled=live.reason), False)
             return
         live.task = self._loop.create_task(self._run(step, step.attempt))
 
@@ -126,8 +128,9 @@ class Attempts:
         return list(self._live)
 
     def _end(self, outcome: Outcome) -> None:
+        """Take an attempt out, as the last thing that its task does."""
         self._live.pop(outcome.step, None)
-        self._report(outcome)
+        self._report(outcome, not self._live)
 
     async def _run(self, step: StepState, number: int) -> None:
         outcome = Outcome(step, number)

@@ -301,9 +301,10 @@ class Conductor:
 
 def _conditions(step: StepState, start: Mapping[str, object]) -> list[tuple[Template | bool, str]]:
     """Give what must hold before a step starts, with what to say when it does not."""
-    node, tests = step.node, list[tuple[Template | bool, str]]()
+    node = step.node
     if not node.conditional and "enable" not in start and "disable" not in start:
-        return tests
+        return []
+    tests: list[tuple[Template | bool, str]] = []
     enabled: bool | str = node.step.enabled
     if _named(start.get("enable"), step):
         enabled = True
@@ -315,9 +316,11 @@ def _conditions(step: StepState, start: Mapping[str, object]) -> list[tuple[Temp
         tests.append((template, "it is disabled"))
     if node.when is not None and node.when is not True:
         tests.append((node.when, f"its condition does not hold: {node.step.when}"))
-    for edge in node.edges:
-        if edge.when is not None:
-            tests.append((edge.when, f"the condition on its edge from '{edge.source}' does not hold"))
+    tests += [
+        (edge.when, f"the condition on its edge from '{edge.source}' does not hold")
+        for edge in node.edges
+        if edge.when is not None
+    ]
     return tests
 
 

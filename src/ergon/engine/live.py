@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from ergon.engine.attempts import Attempts, Outcome
 from ergon.engine.blocks import Blocks
@@ -155,8 +156,14 @@ class LiveRun:
         if self._leaving:
             inbox.clear()
 
-    def _report(self, outcome: Outcome) -> None:
-        self.post(lambda: self.outcomes.take(outcome))
+    def _report(self, outcome: Outcome, last: bool) -> None:
+        """Take in how an attempt ended: with those that end in the same instant, or at once if it was the last."""
+        happening = partial(self.outcomes.take, outcome)
+        if last and not self._turning:
+            self._inbox.append(happening)
+            self._turn()
+        else:
+            self.post(happening)
 
     def error(self, error: BaseException, attempt: int) -> ErrorRecord:
         """Turn an exception into the record that the journal keeps."""

@@ -63,17 +63,18 @@ class Scheduler:
         for name, capacity in body.frame.graph.capacities.items():
             if name not in self._resources:  # a child workflow's own; of one name, the outermost counts
                 self._resources[name] = _Resource(capacity)
-        counts: list[int] = []
-        for child in body.children:
-            count = 0
-            for source in child.node.sources:
-                found = body.children[source]
-                if not found.settled and not self._stood_in(found, child):
-                    count += 1
-            counts.append(count)
-            if count == 0 and child.status is _PENDING:
-                self.unjudged.append(child)
+        is_new = body.unsettled == len(body.children) and all(child.status is _PENDING for child in body.children)
+        counts = [self._blocks(child, body, is_new=is_new) for child in body.children]
+        self.unjudged += [c for c, n in zip(body.children, counts, strict=True) if not n and c.status is _PENDING]
         self._blockers[body] = counts
+
+    def _blocks(self, child: StepState, body: BodyState, *, is_new: bool) -> int:
+        """Count what a step waits for."""
+        sources = child.node.sources
+        if is_new or not sources:
+            return len(sources)
+        found = [body.children[source] for source in sources]
+        return sum(1 for each in found if not each.settled and not self._stood_in(each, child))
 
     def _stood_in(self, step: StepState, stand_in: StepState) -> bool:
         if stand_in.node.serves == step.node.index and step.wait is not None and step.wait.why == "stand_in":

@@ -21,7 +21,7 @@ def _attempts(reported: list[Outcome]) -> Attempts:
         evaluator=cast(Any, SimpleNamespace(reader=SimpleNamespace(values=None))),
         caching=unused,
         services=unused,
-        report=reported.append,
+        report=lambda outcome, last: reported.append(outcome),
     )
 
 
