@@ -10,27 +10,20 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
-import pytest_asyncio
 from tests.unit.adapters.executors import processes
+from tests.unit.adapters.executors.calls import call_of, in_one_loop
 
-from ergon.actions.action import Action
 from ergon.adapters.executors.process import ProcessExecutor
-from ergon.errors import CallableUnknown, InputInvalid, NotPossible, NotStorable, ProcessDied, Timeout
-from ergon.ports import Call, Context
+from ergon.errors import NotPossible, ProcessDied, Timeout
+from ergon.ports import Call
 from ergon.testing.context import FakeContext
 from ergon.testing.contracts import probes
 from ergon.testing.contracts.executor import action, started, until
-
-in_one_loop = pytest.mark.asyncio(loop_scope="module")
-
-
-def call_of(function: Callable[..., object], context: Context, limit: float | None = None, **inputs: object) -> Call:
-    return Call(action(function), inputs, context, limit)
 
 
 def is_gone(pid: int) -> bool:
@@ -44,19 +37,6 @@ async def pids_of(context: FakeContext) -> dict[str, int]:
     """Wait for the pids that an action tells."""
     await until(lambda: any(type == "pids" for type, _ in context.emitted))
     return next({name: int(str(pid)) for name, pid in data.items()} for _, data in context.emitted)
-
-
-@pytest.fixture
-def context(tmp_path: Path) -> FakeContext:
-    return FakeContext(tmp_path)
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def executor() -> AsyncIterator[ProcessExecutor]:
-    """One for most tests, since a process takes a moment to start."""
-    executor = ProcessExecutor(2)
-    yield executor
-    await executor.close()
 
 
 # ---- the process ---------------------------------------------------------------------------------------------
@@ -348,98 +328,6 @@ async def test_a_system_that_gives_no_thread_fails_the_attempt(
     await executor.close()
 
 
-# ---- what goes in and comes out --------------------------------------------------------------------------------
-
-
-@in_one_loop
-async def test_large_values_go_both_ways(executor: ProcessExecutor, context: FakeContext) -> None:
-    data = os.urandom(1 << 20) * 10
-    assert await executor.execute(call_of(processes.reverse, context, 60.0, data=data)) == data[::-1]
-
-
-@in_one_loop
-async def test_a_result_that_cannot_be_sent_says_where(executor: ProcessExecutor, context: FakeContext) -> None:
-    with pytest.raises(NotStorable) as caught:
-        await executor.execute(call_of(processes.give_lambda, context))
-    assert (caught.value.where, caught.value.kind) == (".rows[1]", "function")
-    assert await executor.execute(call_of(probes.echo, context, value=1)) == 1
-
-
-@in_one_loop
-async def test_a_result_that_cannot_be_loaded_here(executor: ProcessExecutor, context: FakeContext) -> None:
-    with pytest.raises(NotStorable) as caught:
-        await executor.execute(call_of(processes.give_stranger, context))
-    assert caught.value.kind == "Stranger"
-    assert "imported" in caught.value.hint
-
-
-@in_one_loop
-async def test_an_input_that_cannot_be_sent_says_which(executor: ProcessExecutor, context: FakeContext) -> None:
-    with pytest.raises(InputInvalid) as caught:
-        await executor.execute(call_of(probes.echo, context, value=threading.Lock()))
-    assert (caught.value.field, caught.value.reason) == ("value", "a lock cannot be sent to another process")
-    assert "run_on: thread" in caught.value.hint
-    assert context.processes == []
-
-
-class Here:
-    """A class that is found under this name in this process only."""
-
-
-@in_one_loop
-async def test_an_input_that_cannot_be_loaded_there(
-    executor: ProcessExecutor, context: FakeContext, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Here, "__module__", "__main__")
-    monkeypatch.setattr(sys.modules["__main__"], "Here", Here, raising=False)
-    with pytest.raises(InputInvalid, match="another process cannot load it") as caught:
-        await executor.execute(call_of(probes.echo, context, value=Here()))
-    assert caught.value.field == "value"
-
-
-def in_the_notebook() -> int:
-    return 1
-
-
-@in_one_loop
-async def test_a_function_of_a_notebook_is_refused_with_a_way_out(
-    executor: ProcessExecutor, context: FakeContext, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """S35: what is defined in `__main__` is in this process only."""
-    monkeypatch.setattr(in_the_notebook, "__module__", "__main__")
-    monkeypatch.setattr(sys.modules["__main__"], "in_the_notebook", in_the_notebook, raising=False)
-    with pytest.raises(CallableUnknown, match="in_the_notebook") as caught:
-        await executor.execute(Call(Action(in_the_notebook, name="my.action"), {}, context))
-    assert "Move it into a Python file" in caught.value.hint
-
-
-@in_one_loop
-async def test_a_function_inside_a_function_is_refused_with_a_way_out(
-    executor: ProcessExecutor, context: FakeContext
-) -> None:
-    def inner() -> int:
-        return 1
-
-    with pytest.raises(CallableUnknown, match="inside a function") as caught:
-        await executor.execute(Call(Action(inner, name="my.action"), {}, context))
-    assert "Move it into a Python file" in caught.value.hint
-
-
-@in_one_loop
-async def test_an_error_keeps_its_name_where_it_cannot_keep_more(
-    executor: ProcessExecutor, context: FakeContext
-) -> None:
-    """S33: `retry: {on: […]}` goes by names."""
-    for function, name, message in (
-        (processes.raise_unpicklable, "Unpicklable", "words"),
-        (processes.raise_needs_two, "NeedsTwo", "1 and 2"),
-    ):
-        with pytest.raises(Exception, match=message) as caught:
-            await executor.execute(call_of(function, context))
-        assert type(caught.value).__name__ == name
-        assert f"in {function.__name__}" in str(caught.value.__cause__)
-
-
 # ---- what it prints and asks ---------------------------------------------------------------------------------
 
 
@@ -514,6 +402,7 @@ from ergon.adapters.executors.process import ProcessExecutor
 from ergon.ports import Call
 from ergon.testing.context import FakeContext
 from tests.unit.adapters.executors import processes
+from tests.unit.adapters.executors.calls import call_of, in_one_loop
 
 told = asyncio.Event()
 
