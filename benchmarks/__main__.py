@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks import engine, startup
+from benchmarks import beside, engine, startup
 from benchmarks.peers import compare
 
 if __name__ == "__main__":
@@ -16,3 +16,5 @@ if __name__ == "__main__":
         startup.report()
         print()
         engine.report()
+        print()
+        beside.report()
