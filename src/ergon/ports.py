@@ -273,7 +273,10 @@ class Context(abc.ABC):
 
     @abc.abstractmethod
     def once(self, key: str, function: Callable[[], object]) -> object:
-        """Give the function's result, journaled under `key`: later attempts and resumes get the same one."""
+        """Give the function's result, journaled under `key`: later attempts and resumes get the same one.
+
+        Secrets in the key are hidden, so that they do not tell one key from another.
+        """
 
     @abc.abstractmethod
     def process_started(self, pid: int) -> None:

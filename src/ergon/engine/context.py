@@ -160,6 +160,7 @@ class RunContext(Context):
         return self._services.output_folder(self._state)
 
     def once(self, key: str, function: Callable[[], object]) -> object:
+        key = self._services.redactor().text(key)
         known = (self._state.once or {}).get(key)
         values = self._services.values
         if known is None:
