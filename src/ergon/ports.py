@@ -260,6 +260,10 @@ class Context(abc.ABC):
         """Give a secret that the workflow names."""
 
     @abc.abstractmethod
+    def redacted(self, data: Mapping[str, object]) -> Mapping[str, object]:
+        """Give JSON-like data with the run's secrets hidden, for a file that the action itself writes (S48)."""
+
+    @abc.abstractmethod
     def path(self, relative: str | Path, *, write: bool = False) -> Path:
         """Resolve a path against the workflow's folder; raises `PathRefused` outside the workspace."""
 
@@ -269,7 +273,10 @@ class Context(abc.ABC):
 
     @abc.abstractmethod
     def once(self, key: str, function: Callable[[], object]) -> object:
-        """Give the function's result, journaled under `key`: later attempts and resumes get the same one."""
+        """Give the function's result, journaled under `key`: later attempts and resumes get the same one.
+
+        Secrets in the key are hidden, so that they do not tell one key from another.
+        """
 
     @abc.abstractmethod
     def process_started(self, pid: int) -> None:

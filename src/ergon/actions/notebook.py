@@ -54,8 +54,8 @@ async def run(
 
     The parameters are put into a cell after the one that is tagged `parameters`, of a copy: the notebook
     itself is never changed. What the notebook hands out with `ergon.output(name=value)` is the step's
-    output, a mapping. The executed notebook is written whole when it ends, also after an error. Parameters
-    are what JSON can carry; dates and paths become text.
+    output, a mapping. The executed notebook is written whole when it ends, also after an error, with secrets
+    hidden. Parameters are what JSON can carry; dates and paths become text.
 
     Args:
         path: The notebook.
@@ -178,9 +178,11 @@ class _Job:
     def _write(self, notebook: Any) -> None:
         import nbformat
 
+        from_dict: Any = nbformat.from_dict
         writes: Any = nbformat.writes
+        text = writes(from_dict(self.context.redacted(notebook)))
         with told(self.target), replacing(self.target) as sink:
-            sink.write(writes(notebook).encode())
+            sink.write(text.encode())
 
 
 def _read(file: Path, name: str) -> dict[str, Any]:

@@ -150,6 +150,9 @@ class RunContext(Context):
     def secret(self, name: str) -> str:
         return self._services.secret(name)
 
+    def redacted(self, data: Mapping[str, object]) -> Mapping[str, object]:
+        return self._services.redactor().data(data)
+
     def path(self, relative: str | Path, *, write: bool = False) -> Path:
         return self._services.resolve(self._state, relative)
 
@@ -157,6 +160,7 @@ class RunContext(Context):
         return self._services.output_folder(self._state)
 
     def once(self, key: str, function: Callable[[], object]) -> object:
+        key = self._services.redactor().text(key)
         known = (self._state.once or {}).get(key)
         values = self._services.values
         if known is None:

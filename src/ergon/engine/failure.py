@@ -25,13 +25,13 @@ def record_error(error: BaseException, *, attempt: int, redact: Callable[[str], 
         message, hint = str(error) or kind, ""
     trace = ""
     if error.__traceback__ is not None and not isinstance(error, ErgonError):
-        trace = "".join(traceback.format_exception(error))[-_LONGEST_TRACEBACK:]
+        trace = redact("".join(traceback.format_exception(error)))[-_LONGEST_TRACEBACK:]  # a cut secret is not found
     return ErrorRecord(
         type=kind,
         message=redact(message),
         family=family,
         attempt=attempt,
-        traceback=redact(trace),
+        traceback=trace,
         hint=redact(hint),
     )
 

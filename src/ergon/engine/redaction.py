@@ -6,7 +6,7 @@ import html
 import json
 import re
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote, quote_plus
@@ -17,6 +17,9 @@ SHORTEST: Final = 8
 """Secrets of fewer characters are not searched for: too much else would look like them."""
 
 _BLOCK: Final = 1 << 20
+_BREAK: Final = r"(?:\r?\n|(?:\\r)?\\n)?"
+"""A line's end within base64, which mail and command lines wrap; also as JSON writes it."""
+_BREAKS: Final = re.compile(r"[\r\n]|\\(?:[rn]|$)")
 _Data = bytes
 Span = tuple[int, int]
 
@@ -34,6 +37,9 @@ class Redactor:
         self.forms = tuple(sorted(forms, key=lambda form: (-len(form), form)))
         """Everything that is searched for, longest first."""
         self._encoded = tuple(form.encode("utf-8", "surrogateescape") for form in self.forms)
+        self._wrappable = wrappable_forms(values.values())
+        self._wrapped = re.compile("|".join(_BREAK.join(map(re.escape, form)) for form in self._wrappable))
+        self._wrapped_bytes = re.compile(self._wrapped.pattern.encode())
 
     def __bool__(self) -> bool:
         """Say whether there is anything to hide."""
@@ -63,7 +69,7 @@ class Redactor:
 
     def bytes(self, data: _Data) -> _Data:
         """Give bytes with every secret in them replaced, where it stands as UTF-8."""
-        if not any(form in data for form in self._encoded):
+        if not self._stands_in(data):
             return data
         return self.text(data.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
 
@@ -72,14 +78,20 @@ class Redactor:
         return self.bytes(path.read_bytes()) if self._occurs(path) else None
 
     def _occurs(self, path: Path) -> bool:
-        overlap = max(map(len, self._encoded), default=1)
+        overlap = 5 * max(map(len, self._encoded), default=1)  # with every line end that may stand within
         data = b""
         with path.open("rb") as file:
             while self._encoded and (block := file.read(_BLOCK)):
                 data = data[-overlap:] + block
-                if any(form in data for form in self._encoded):
+                if self._stands_in(data):
                     return True
         return False
+
+    def _stands_in(self, data: _Data) -> bool:
+        if any(form in data for form in self._encoded):
+            return True
+        breaks = b"\n" in data or b"\\n" in data
+        return bool(self._wrappable) and breaks and self._wrapped_bytes.search(data) is not None
 
     def stream(self) -> StreamRedactor:
         """Give what redacts one text that comes in chunks."""
@@ -96,7 +108,19 @@ class Redactor:
             while start >= 0:
                 found.append((start, start + len(form)))
                 start = text.find(form, start + 1)
+        found += self._wrapped_spans(text)
         return _merged(found)
+
+    def _wrapped_spans(self, text: str) -> list[Span]:
+        """Give where a secret stands in base64 with line ends in it; a text of one line costs nothing."""
+        if not self._wrappable or ("\n" not in text and "\\n" not in text):
+            return []
+        found: list[Span] = []
+        match = self._wrapped.search(text)
+        while match:
+            found.append(match.span())
+            match = self._wrapped.search(text, match.start() + 1)
+        return found
 
     def open_end(self, text: str) -> int:
         """Give where the tail begins that may be the start of a secret; the text's length without one."""
@@ -105,6 +129,17 @@ class Redactor:
             start = text.find(form[0], max(0, len(text) - len(form) + 1), earliest)
             while start >= 0:
                 if form.startswith(text[start:]):
+                    earliest = start
+                    break
+                start = text.find(form[0], start + 1, earliest)
+        return self._open_wrapped(text, earliest)
+
+    def _open_wrapped(self, text: str, earliest: int) -> int:
+        for form in self._wrappable:
+            start = text.find(form[0], max(0, len(text) - 5 * len(form)), earliest)
+            while start >= 0:
+                begun = _BREAKS.sub("", text[start:])
+                if len(begun) < len(form) and form.startswith(begun):
                     earliest = start
                     break
                 start = text.find(form[0], start + 1, earliest)
@@ -152,7 +187,8 @@ class StreamRedactor:
 def forms_of(secret: str) -> set[str]:
     """Give the forms in which a secret may stand in a text; none for one that is too short.
 
-    They are: as it is and line by line; as JSON, Python, HTML and URLs quote it; and inside base64.
+    They are: as it is and line by line; as JSON (also within JSON), Python, HTML and URLs quote it; in
+    hexadecimal; and inside base64.
     """
     forms: set[str] = set()
     for value in {secret, secret.strip()}:
@@ -160,6 +196,12 @@ def forms_of(secret: str) -> set[str]:
             forms |= {value, *_quoted(value), *_in_base64(value)}
     forms.update(line for line in secret.splitlines() if len(line) >= SHORTEST)
     return forms
+
+
+def wrappable_forms(secrets: Iterable[str]) -> tuple[str, ...]:
+    """Give the forms of secrets that may stand in a text with line ends within: base64, in the usual alphabet."""
+    values = {value for secret in secrets for value in (secret, secret.strip()) if len(value) >= SHORTEST}
+    return tuple(sorted({form for value in values for form in _in_base64(value) if not set(form) & set("-_")}))
 
 
 def _quoted(value: str) -> set[str]:
@@ -171,6 +213,10 @@ def _quoted(value: str) -> set[str]:
         repr(value)[1:-1],
         html.escape(value),
         html.escape(value, quote=False),
+        json.dumps(json.dumps(value))[3:-3],
+        json.dumps(json.dumps(value, ensure_ascii=False), ensure_ascii=False)[3:-3],
+        data.hex(),
+        data.hex().upper(),
         *urls,
         *(re.sub("%[0-9A-F]{2}", lambda code: code[0].lower(), url) for url in urls),
     }

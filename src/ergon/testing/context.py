@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal
 
+from ergon.engine.redaction import Redactor
 from ergon.errors import PathRefused, SecretMissing
 from ergon.model.values import Artifact
 from ergon.ports import Context
@@ -116,6 +117,10 @@ class FakeContext(Context):
         if name not in self._secrets:
             raise SecretMissing(name=name)
         return self._secrets[name]
+
+    def redacted(self, data: Mapping[str, object]) -> Mapping[str, object]:
+        """Give data with the secrets hidden."""
+        return Redactor(self._secrets).data(data)
 
     def path(self, relative: str | Path, *, write: bool = False) -> Path:
         """Resolve a path inside the workspace."""

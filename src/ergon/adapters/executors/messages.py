@@ -104,7 +104,7 @@ HINT: Final = "Move it into a Python file beside the workflow, or use `run_on: t
 """What to do about an action that another process cannot find."""
 TELLS: Final = frozenset({"log", "write", "progress", "emit"})
 """Methods of a context that give nothing."""
-ASKS: Final = frozenset({"artifact", "secret", "path", "output_folder", "process_started", "once"})
+ASKS: Final = frozenset({"artifact", "secret", "redacted", "path", "output_folder", "process_started", "once"})
 """Methods of a context that give something, or must be done when they return."""
 
 

@@ -226,6 +226,7 @@ class ExecutorContract(abc.ABC):
         given = await executor.execute(Call(action(probes.ask), {}, context))
         assert isinstance(given, dict)
         assert given["secret"] == "a secret"
+        assert given["redacted"] == {"cells": ["is ***", 1]}
         assert given["path"] == context.workspace.resolve() / "a" / "b.txt"
         assert given["folder"] == context.output_folder()
         assert isinstance(given["artifact"], Artifact)

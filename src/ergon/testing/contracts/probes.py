@@ -76,6 +76,7 @@ def ask(ctx: Context) -> dict[str, object]:
         "artifact": ctx.artifact(b"bytes", name="b"),
         "file": ctx.artifact(folder / "made.txt", type="text"),
         "secret": ctx.secret("TOKEN"),
+        "redacted": ctx.redacted({"cells": ["is a secret", 1]}),
         "path": ctx.path("a/b.txt"),
         "folder": folder,
     }
