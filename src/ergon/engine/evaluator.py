@@ -46,10 +46,9 @@ class Evaluator:
         *,
         extra: Mapping[str, object] | None = None,
         frame: Frame | None = None,
-        gaps: bool = False,
     ) -> Names:
         """Give the names of a scope."""
-        return Names(self._state, self.reader, around, extra=extra, frame=frame, gaps=gaps)
+        return Names(self._state, self.reader, around, extra=extra, frame=frame)
 
     def evaluate(self, source: Value | Template, names: Names, around: BodyState | None, then: Then) -> None:
         """Evaluate and hand on (value, None) or (None, error): at once, or in a later turn."""
