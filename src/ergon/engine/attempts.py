@@ -14,9 +14,9 @@ from ergon.engine.caching import CacheKey, Caching
 from ergon.engine.context import RunContext, RunServices
 from ergon.engine.editing import notebook_code
 from ergon.engine.evaluator import Evaluator
+from ergon.engine.failure import seconds_of
 from ergon.engine.names import Names
 from ergon.errors import ActionFailed, TemplateFailed, Timeout, ValidatorFailed
-from ergon.model.base import parse_duration
 from ergon.model.directives import Assign, Break, Child, Wait
 from ergon.model.expressions import parse_expression, parse_template
 from ergon.model.secrets import mask, reveal
@@ -265,7 +265,7 @@ class Attempts:
         if isinstance(value, str):
             template = parse_template(value)
             assert template is not None
-            return parse_duration(template.evaluate(self._evaluator.names(step.body)))
+            return seconds_of("timeout", template.evaluate(self._evaluator.names(step.body)))
         return value or 0.0
 
     async def _settle(self, result: object, outcome: Outcome) -> None:

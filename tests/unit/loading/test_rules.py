@@ -45,6 +45,13 @@ steps:
   - {id: b, for_each: "{{ range(parameters.n) }}", uses: core.noop, with: {value: "{{ item }}"}}
 outputs: {all: ["{{ steps.b.output }}"]}
 """,
+    "S16 templates of defaults": """
+parameters: [{name: n, type: integer, default: 2}]
+defaults: {timeout: "{{ parameters.n }}m", retry: {attempts: "{{ parameters.n }}"}, cache: {key: "{{ run.id }}"}}
+steps:
+  - {id: a, uses: core.noop}
+  - {id: b, uses: core.noop, timeout: null, retry: 2, cache: false}
+""",
     "S16 code is never a template": """
 steps:
   - {id: a, uses: python.run, with: {code: "x = {'a': {{1}}}; f'{{x}}'", rows: "{{ run.id }}"}}
@@ -197,6 +204,17 @@ FAULTS = {
     "S16 a template that continues": (
         "steps: [{id: a, uses: core.noop, on_error: {continue: '{{ run.id }}'}}]\n",
         ["W203"],
+    ),
+    "S16 templates of defaults are read where they are inherited": (
+        "defaults: {timeout: '{{ parametrs.t }}', retry: {attempts: '{{ steps.no.output }}', delay: '{{ item }}'}}\n"
+        "steps:\n  - {id: a, uses: core.noop}\n  - {id: b, uses: core.noop}\n"
+        "  - {id: c, for_each: [1], uses: core.noop}\n",
+        ["E151", "E154", "E157"],
+    ),
+    "S20 a default that reads a step is an edge": (
+        "defaults: {cache: {key: '{{ steps.b.output }}'}}\n"
+        "steps:\n  - {id: a, uses: core.noop}\n  - {id: b, uses: core.noop, cache: false, needs: [a]}\n",
+        ["E145"],
     ),
     "S17 state in variables": (
         "variables: {x: '{{ state.a }}', y: '{{ secrets.B }}', z: '{{ item }}'}\nsteps: [{id: a, uses: core.noop}]\n",

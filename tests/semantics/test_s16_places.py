@@ -1,0 +1,80 @@
+"""S9, S16: templates in the policies of steps, and what is said where they give nonsense."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.semantics.deeds import fail_step, give_step, ran
+
+from ergon.testing.clock import FakeClock
+from ergon.testing.runs import Bench
+
+Step = dict[str, Any]
+
+
+@pytest.mark.parametrize("attempts", ["{{ parameters.n }}", "{{ parameters.n * 1.0 }}", "{{ parameters.n }} "])
+def test_s16_attempts_may_be_a_template(bench: Bench, attempts: str) -> None:
+    parameters = [{"name": "n", "type": "integer", "default": 3}]
+    run = bench.run({"parameters": parameters, "steps": [fail_step("bad", retry={"attempts": attempts})]})
+    assert ran(run.id, "bad") == 3
+
+
+def test_s16_each_item_has_its_own_policies(bench: Bench) -> None:
+    fan = fail_step("fan", for_each=[1, 2], on_item_error="continue", retry="{{ item }}")
+    run = bench.run([fan])
+    assert (ran(run.id, "fan[0]"), ran(run.id, "fan[1]")) == (1, 2)
+
+
+@pytest.mark.parametrize(("delay", "seconds"), [("{{ '500ms' }}", 0.5), ("{{ 2 }}m", 120), ("{{ 10 }}", 10)])
+def test_s9_a_template_gives_a_duration_or_seconds(timed: Bench, clock: FakeClock, delay: str, seconds: float) -> None:
+    run = timed.start([fail_step("bad", inputs={"times": 1}, retry={"attempts": 2, "delay": delay})])
+    clock.advance(200)
+    run.wait()
+    first, second = (event.at for event in run.events("step_started"))
+    assert second - first == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        (
+            give_step("a", timeout="{{ 'soon' }}"),
+            "Input 'timeout' of the step: a duration is a number of seconds or one like 500ms, 10s, 5m, 2h, 1d, "
+            "not 'soon'.",
+        ),
+        (
+            {"id": "a", "timeout": "{{ -1 }}", "parallel": [give_step("b")]},
+            "Input 'timeout' of the step: a duration is between 0 and 100 years, not -1.",
+        ),
+        (
+            fail_step("a", retry={"attempts": "{{ 'many' }}"}),
+            "Input 'attempts' of the step: a whole number of attempts is needed, not 'many'.",
+        ),
+        (
+            fail_step("a", retry={"attempts": "{{ true }}"}),
+            "Input 'attempts' of the step: a whole number of attempts is needed, not True.",
+        ),
+        (
+            fail_step("a", retry={"attempts": 2, "delay": "{{ [1] }}"}),
+            "Input 'delay' of the step: a duration is a number of seconds or one like 500ms, 10s, 5m, 2h, 1d, not [1].",
+        ),
+    ],
+)
+def test_s16_a_policy_that_is_nonsense_is_named(bench: Bench, step: Step, message: str) -> None:
+    run = bench.run([step])
+    assert run.error is not None
+    assert (run.error.type, run.error.message) == ("InputInvalid", message)
+
+
+def test_s4_defaults_are_inherited_by_actions_at_every_depth_and_overridden(bench: Bench) -> None:
+    steps = [
+        fail_step("own", retry=1, optional=True),
+        {"id": "fan", "for_each": [1], "steps": [fail_step("deep", optional=True)]},
+        fail_step("plain", for_each=[1], on_item_error="continue"),
+        {"id": "route", "choose": [{"when": True, "steps": [fail_step("chosen", optional=True)]}]},
+        fail_step("none", retry=None, optional=True),
+    ]
+    run = bench.run({"defaults": {"retry": 2}, "steps": steps})
+    paths = ("own", "fan[0].deep", "plain[0]", "route.chosen", "none")
+    assert [ran(run.id, path) for path in paths] == [1, 2, 2, 2, 1]
