@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.semantics.deeds import fail_step, give_step, ran
+from tests.semantics.deeds import bad_step, fail_step, failed, give_step, ran
 
 from ergon.testing.clock import FakeClock
 from ergon.testing.runs import Bench
@@ -78,3 +79,49 @@ def test_s4_defaults_are_inherited_by_actions_at_every_depth_and_overridden(benc
     run = bench.run({"defaults": {"retry": 2}, "steps": steps})
     paths = ("own", "fan[0].deep", "plain[0]", "route.chosen", "none")
     assert [ran(run.id, path) for path in paths] == [1, 2, 2, 2, 1]
+
+
+def test_s16_a_name_may_be_a_template(bench: Bench) -> None:
+    steps = [
+        give_step("one", 1, name="Plain"),
+        give_step("two", 2, name="Reads {{ steps.one.output }}"),
+        give_step("fan", for_each=["a", "b"], name="Item {{ item }} of {{ parameters.city }}"),
+        {"id": "block", "name": "{{ parameters.city }}", "parallel": [give_step("in", name="{{ 5 }}")]},
+        {"id": "each", "name": "{{ 'x' * 500 }}", "for_each": [1], "steps": [give_step("in")]},
+        give_step("off", name="{{ parameters.city }}", when="steps.one.output == 2"),
+    ]
+    run = bench.run({"parameters": [{"name": "city", "default": "Oslo"}], "steps": steps})
+    assert {path: step.name for path, step in run.state.steps.items()} == {
+        "one": "",
+        "two": "Reads 1",
+        "fan": "",
+        "fan[0]": "Item a of Oslo",
+        "fan[1]": "Item b of Oslo",
+        "block": "Oslo",
+        "block.in": "5",
+        "each": "x" * 200,
+        "each[0].in": "",
+        "off": "",
+    }
+    assert [event.data["name"] for event in run.events("step_named", "two")] == ["Reads 1"]
+
+
+def test_s14_a_name_that_is_undefined_fails_its_step(bench: Bench) -> None:
+    block = {"id": "block", "name": "{{ parameters.no }}", "parallel": [give_step("in")]}
+    run = bench.run(
+        {"settings": {"on_failure": "finish"}, "steps": [give_step("one", name="{{ parameters.no }}"), block]}
+    )
+    assert run.statuses == {"one": "failed", "block": "failed"}
+    for path in ("one", "block"):
+        error = run.step(path).error
+        assert error is not None
+        assert error.type == "TemplateFailed"
+
+
+def test_s16_a_name_is_kept_by_a_resume_and_hides_secrets(tmp_path: Path) -> None:
+    with Bench(tmp_path, secrets={"KEY": "correct horse"}) as bench:
+        named = give_step("named", 1, name="Opens {{ secrets.KEY }}")
+        run = failed(bench, [named, {**bad_step(), "name": "Try {{ steps.named.output }}"}])
+        run = run.resume()
+        assert (run.step("named").name, run.step("bad").name) == ("Opens ***", "Try 1")
+        assert ran(run.id, "named") == 1

@@ -17,6 +17,7 @@ from ergon.engine.evaluator import Evaluator
 from ergon.engine.failure import seconds_of
 from ergon.engine.names import Names
 from ergon.errors import ActionFailed, TemplateFailed, Timeout, ValidatorFailed
+from ergon.model import events as e
 from ergon.model.directives import Assign, Break, Child, Wait
 from ergon.model.expressions import parse_expression, parse_template
 from ergon.model.secrets import mask, reveal
@@ -152,6 +153,8 @@ class Attempts:
         handler = self._known.get((step.body.frame.folder, node.step.uses or ""))
         if handler is None:
             handler = await self._find(step.body.frame.folder, outcome)
+        if node.name is not None:
+            self._name(step)
         executor = self._executors[self._where(step, handler)]
         if step.attempt > 1 and not await executor.idle(self._id, step.path):
             raise ActionFailed("The thread of the attempt before still runs.", hint="Use `run_on: process`.")
@@ -188,6 +191,12 @@ class Attempts:
             await self._settle(result, outcome)
         if node.step.validate_:
             await self._validate(step, outcome)
+
+    def _name(self, step: StepState) -> None:
+        """Note what people see as the step's name (S16)."""
+        name = self._evaluator.name(step)
+        if name != step.name:
+            self._services.record(step, e.STEP_NAMED, {"name": name}, None)
 
     async def _hits(self, step: StepState, key: CacheKey, outcome: Outcome) -> bool:
         """Take an earlier result, if there is one that passes the step's rules; gives whether."""

@@ -35,9 +35,12 @@ class Blocks:
         """Start a block."""
         try:
             limit = self._limit(step)
+            name = self._evaluator.name(step) if step.node.name is not None else ""
         except (ErgonError, ValueError) as error:
             self._do.fail(step, self._do.error(error, 0))
             return
+        if name:
+            self._journal.emit(e.STEP_NAMED, step.path, 0, {"name": name})
         match step.node.kind:
             case "for_each":
                 assert step.node.items is not None

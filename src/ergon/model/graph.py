@@ -51,6 +51,8 @@ class Node:
     literals: Mapping[str, object]
     """Inputs that are no templates, whatever they look like."""
     when: Template | bool | None
+    name: Template | None = None
+    """What people see as its name, if that is a template."""
     items: Value | None = None
     """The list of a `for_each`."""
     test: Template | bool | None = None
@@ -257,6 +259,8 @@ def _node(index: int, step: Step, used: list[Reference]) -> tuple[Node, list[Ref
         node.items = parse_value(step.for_each)
     node.test, node.until = condition(step.while_), condition(step.until)
     node.branches = tuple(None if b.otherwise else condition(b.when) for b in step.choose)
+    if step.name and not leaf:
+        node.name = parse_template(step.name)
     own = [*inputs.references, *_own_references(step, leaf)]
     bodies: list[Body] = []
     inner: list[Reference] = []
@@ -333,7 +337,7 @@ def _own_references(step: Step, leaf: bool) -> Iterator[Reference]:
             yield from parse_expression(source).references
     values: list[object] = [step.for_each, step.enabled]
     if not leaf:
-        values.append(step.timeout)
+        values += [step.timeout, step.name]
         values += [step.retry.attempts, step.retry.delay, step.retry.max_delay] if step.retry else []
         values += [step.cache.key] if step.cache else []
     for value in values:
