@@ -125,3 +125,16 @@ def test_s16_a_name_is_kept_by_a_resume_and_hides_secrets(tmp_path: Path) -> Non
         run = run.resume()
         assert (run.step("named").name, run.step("bad").name) == ("Opens ***", "Try 1")
         assert ran(run.id, "named") == 1
+
+
+def test_s16_code_is_never_a_template(bench: Bench) -> None:
+    code = "f'{{item}} {item} {x[0]}' + '{{ parameters.no }}{% if %}'"
+    step = {
+        "id": "fan",
+        "for_each": ["a"],
+        "uses": "python.run",
+        "with": {"code": code, "x": ["{{ item }}"], "item": 5},
+    }
+    run = bench.run([step, {**step, "id": "one", "for_each": [1]}])
+    assert run.output("fan") == ["{item} 5 a{{ parameters.no }}{% if %}"]
+    assert run.output("one") == ["{item} 5 1{{ parameters.no }}{% if %}"]

@@ -328,3 +328,39 @@ def test_s20_a_lenient_read_of_the_outputs_copes_with_a_skipped_step(bench: Benc
     }
     run = bench.run({"steps": [give_step("off", 1, enabled=False)], "outputs": outputs})
     assert run.outputs == {"given": 3, "there": False, "mixed": [None, 4]}
+
+
+# ---- blocks at either end ------------------------------------------------------------------------------------
+
+
+def test_s22_a_failed_optional_block_is_like_a_failed_optional_step(bench: Bench) -> None:
+    run = bench.run(
+        [
+            {"id": "block", "optional": True, "parallel": [fail_step("bad")]},
+            give_step("order", needs=["block"]),
+            give_step("data", "{{ steps.block.output }}"),
+            give_step("handler", needs=[{"step": "block", "on": "failure"}]),
+        ]
+    )
+    assert {path: run.status_of(path) for path in ("block", "order", "data", "handler")} == {
+        "block": "failed",
+        "order": "succeeded",
+        "data": "skipped",
+        "handler": "succeeded",
+    }
+    assert run.status == "partial"
+
+
+def test_s23_on_failure_fires_for_a_block_that_failed(bench: Bench) -> None:
+    block = {"id": "block", "for_each": [1], "steps": [fail_step("bad", inputs={"message": "inside"})]}
+    run = bench.run(
+        [block, give_step("handler", "{{ steps.block.error.message }}", needs=[{"step": "block", "on": "failure"}])]
+    )
+    assert run.output("handler") == "inside"
+
+
+def test_s23_on_always_fires_for_a_loser_of_a_race(bench: Bench) -> None:
+    clean = give_step("clean", "cleaned", needs=[{"step": "held", "on": "always"}])
+    run = bench.run([{"id": "race", "wait_for": "any", "parallel": [gate_step("held"), give_step("quick", 1), clean]}])
+    assert run.output("race") == 1
+    assert (run.status_of("race.held"), run.output("race.clean")) == ("cancelled", "cleaned")
