@@ -20,6 +20,9 @@ Role = Literal["value", "decision", "validate", "variable", "output"]
 MAX_WORK: Final = 2_000_000
 """What reading all different templates may cost, in about as many microseconds."""
 
+MAX_USES: Final = 500_000
+"""Reads that are looked into: aliases and `defaults` repeat templates that were read once."""
+
 
 @dataclass(frozen=True, slots=True)
 class View:
@@ -106,10 +109,10 @@ class Reader:
 
     def _policies(self, timeout: object, retry: Retry | None, cache: Cache | None, path: Path, item: View) -> None:
         """Read the policies of a step, its own or those that it inherits."""
-        decision = replace(item, role="decision")
         if isinstance(timeout, str):
-            self._value(timeout, (*path, "timeout"), decision)
+            self._value(timeout, (*path, "timeout"), replace(item, role="decision"))
         if retry is not None:
+            decision = replace(item, role="decision")
             for key in ("attempts", "delay", "max_delay"):
                 self._value(getattr(retry, key), (*path, "retry", key), decision)
         if cache is not None and cache.key is not None:
@@ -167,6 +170,11 @@ class Reader:
                 self._value(item, (*path, index), view)
 
     def _take(self, references: tuple[Reference, ...], path: Path, view: View) -> None:
+        if len(self.uses) + len(references) > MAX_USES:
+            if self._work <= MAX_WORK:
+                self._spend(MAX_WORK + 1, path)
+            self.complete = False
+            return
         for reference in references:
             self.uses.append(Use(reference, path, view))
 
