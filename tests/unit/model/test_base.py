@@ -30,7 +30,7 @@ def test_durations_s9(text: object, seconds: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["10", "1w", "1h30m", "-1s", "s", "", "1 0s", True, None, [1], -1, math.nan, math.inf, 1e12]
+    "text", ["10", "1w", "1h30m", "-1s", "s", "", "1 0s", "\u0661s", True, None, [1], -1, math.nan, math.inf, 1e12]
 )
 def test_what_is_no_duration_s9(text: object) -> None:
     with pytest.raises(ValueError, match="a duration is"):
