@@ -36,6 +36,16 @@ def test_s9_a_template_gives_a_duration_or_seconds(timed: Bench, clock: FakeCloc
     assert second - first == pytest.approx(seconds)
 
 
+def test_s16_jitter_may_be_a_template(timed: Bench, clock: FakeClock) -> None:
+    parameters = [{"name": "share", "type": "number", "default": 0.5}]
+    retry = {"attempts": 2, "delay": 100, "jitter": "{{ parameters.share }}"}
+    run = timed.start({"parameters": parameters, "steps": [fail_step("bad", inputs={"times": 1}, retry=retry)]})
+    clock.advance(200)
+    run.wait()
+    first, second = (event.at for event in run.events("step_started"))
+    assert 50 <= second - first < 100
+
+
 @pytest.mark.parametrize(
     ("step", "message"),
     [
@@ -55,6 +65,10 @@ def test_s9_a_template_gives_a_duration_or_seconds(timed: Bench, clock: FakeCloc
         (
             fail_step("a", retry={"attempts": "{{ true }}"}),
             "Input 'attempts' of the step: a whole number of attempts is needed, not True.",
+        ),
+        (
+            fail_step("a", retry={"attempts": 2, "jitter": "{{ 1.5 }}"}),
+            "Input 'jitter' of the step: a number from 0 to 1 is needed, not 1.5.",
         ),
         (
             fail_step("a", retry={"attempts": 2, "delay": "{{ [1] }}"}),

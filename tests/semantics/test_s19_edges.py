@@ -298,6 +298,19 @@ def test_s24_own_keys_that_are_evaluated_inside_may_cope(bench: Bench) -> None:
     assert run.output("block") == 1
 
 
+def test_s24_a_key_of_an_inner_block_that_reads_a_skipped_step_skips_that_block(bench: Bench) -> None:
+    inner = {"id": "inner", "parallel": [give_step("one", 1)], "output": "{{ steps.off.output }}"}
+    run = bench.run([give_step("off", 1, enabled=False), {"id": "block", "parallel": [inner, give_step("free", 2)]}])
+    assert run.status_of("block.inner") == "skipped"
+    assert run.output("block") == {"inner": None, "free": 2}
+
+
+def test_s31_a_stand_in_that_is_a_block_reads_the_error_in_its_own_keys(bench: Bench) -> None:
+    stand_in = {"id": "spare", "parallel": [give_step("one", 1)], "output": "{{ steps.bad.error.type }}"}
+    run = bench.run([fail_step("bad", on_error={"step": "spare"}), stand_in])
+    assert run.output("bad") == "ActionFailed"
+
+
 def test_s24_a_rule_of_a_plain_for_each_is_decided_for_each_item(bench: Bench) -> None:
     fan = {"id": "fan", "for_each": [1, 2], "uses": "trial.give", "validate": [{"that": "steps.off.output"}]}
     run = bench.run([give_step("off", 1, enabled=False), fan])

@@ -64,8 +64,8 @@ def next_delay(
         delay *= 2.0 ** min(attempt - 1, 60)
     if policy.max_delay is not None:
         delay = min(delay, _seconds("max_delay", policy.max_delay, resolve))
-    if policy.jitter:
-        delay *= 1.0 - policy.jitter * rng.random()
+    if jitter := _jitter(policy.jitter, resolve):
+        delay *= 1.0 - jitter * rng.random()
     return delay
 
 
@@ -91,6 +91,17 @@ def _attempts(value: int | str, resolve: Callable[[str], object]) -> int:
         reason = f"a whole number of attempts is needed, not {_told(found)}"
         raise InputInvalid(action="the step", field="attempts", reason=reason)
     return int(text)
+
+
+def _jitter(value: float | str, resolve: Callable[[str], object]) -> float:
+    if not isinstance(value, str):
+        return value
+    found = resolve(value)
+    if isinstance(found, bool) or not isinstance(found, (int, float)) or not 0 <= found <= 1:
+        raise InputInvalid(
+            action="the step", field="jitter", reason=f"a number from 0 to 1 is needed, not {_told(found)}"
+        )
+    return found
 
 
 def _told(value: object) -> str:

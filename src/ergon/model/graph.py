@@ -338,7 +338,7 @@ def _own_references(step: Step, leaf: bool) -> Iterator[Reference]:
     values: list[object] = [step.for_each, step.enabled]
     if not leaf:
         values += [step.timeout, step.name]
-        values += [step.retry.attempts, step.retry.delay, step.retry.max_delay] if step.retry else []
+        values += step.retry.templated if step.retry else ()
         values += [step.cache.key] if step.cache else []
     for value in values:
         if value is not None and not isinstance(value, (bool, int, float)):

@@ -113,7 +113,7 @@ class Reader:
             self._value(timeout, (*path, "timeout"), replace(item, role="decision"))
         if retry is not None:
             decision = replace(item, role="decision")
-            for key in ("attempts", "delay", "max_delay"):
+            for key in ("attempts", "delay", "max_delay", "jitter"):
                 self._value(getattr(retry, key), (*path, "retry", key), decision)
         if cache is not None and cache.key is not None:
             self._value(cache.key, (*path, "cache", "key"), item)
