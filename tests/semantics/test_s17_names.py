@@ -78,6 +78,13 @@ def test_s17_an_output_of_the_run_without_a_value_is_null_and_any_other_error_fa
     assert run.error.type == "TemplateFailed"
 
 
+@pytest.mark.parametrize("step", [give_step("gone", 1, enabled=False), fail_step("gone", optional=True)])
+def test_s17_an_output_of_the_run_that_reads_into_a_missing_one_is_null(bench: Bench, step: dict[str, object]) -> None:
+    run = bench.run({"steps": [step], "outputs": {"deep": ["{{ steps.gone.output.most[0] }}"], "text": "no template"}})
+    assert run.status in ("succeeded", "partial")
+    assert run.outputs == {"deep": [None], "text": "no template"}
+
+
 def test_s17_a_variable_that_cannot_be_resolved_fails_the_run(bench: Bench) -> None:
     run = bench.run({"variables": {"a": "{{ parameters.nothing }}"}, "steps": [give_step("one")]})
     assert run.status == "failed"
@@ -121,6 +128,29 @@ def test_s18_a_step_that_reads_state_is_not_cached(bench: Bench) -> None:
     assert not run.step("reads").cached
     assert ran(run.id, "reads") == 1
     assert ran(run.id, "other") == 0
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"cache": {"key": "{{ state.n }}"}},
+        {"cache": True, "validate": [{"that": "state.n == 1"}]},
+        {"cache": True, "when": "state.n == 1"},
+    ],
+)
+def test_s18_a_step_that_reads_state_in_another_key_is_not_cached_either(bench: Bench, keys: dict[str, object]) -> None:
+    steps = [{"id": "set", "uses": "core.set", "with": {"n": 1}}, give_step("reads", 1, needs=["set"], **keys)]
+    bench.run(steps)
+    run = bench.run(steps)
+    assert not run.step("reads").cached
+    assert ran(run.id, "reads") == 1
+
+
+def test_s18_items_that_read_state_are_not_cached(bench: Bench) -> None:
+    fan = {"id": "fan", "needs": ["set"], "for_each": [1], "uses": "trial.give", "with": {"value": "{{ state.n }}"}}
+    steps: list[dict[str, object]] = [{"id": "set", "uses": "core.set", "with": {"n": 1}}, {**fan, "cache": True}]
+    bench.run(steps)
+    assert not bench.run(steps).step("fan[0]").cached
 
 
 def test_s18_two_runs_have_states_of_their_own(bench: Bench) -> None:

@@ -275,3 +275,105 @@ def test_s24_two_branches_of_two_blocks_may_have_the_same_ids(bench: Bench) -> N
     blocks = [{"id": each, "parallel": [give_step("one", each)]} for each in ("a", "b")]
     run = bench.run([*blocks, give_step("both", "{{ [steps.a.output.one, steps.b.output.one] }}")])
     assert run.output("both") == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"parallel": [give_step("one", 1)], "output": "{{ steps.off.output }}"},
+        {"choose": [{"otherwise": True, "steps": [give_step("one", 1)]}], "output": "{{ steps.off.output }}"},
+        {"until": "steps.off.output", "max_iterations": 2, "steps": [give_step("one", 1)]},
+        {"while": "steps.off.output", "max_iterations": 2, "steps": [give_step("one", 1)]},
+        {"timeout": "{{ steps.off.output }}", "parallel": [give_step("one", 1)]},
+    ],
+)
+def test_s24_a_block_whose_own_key_reads_a_skipped_step_is_skipped(bench: Bench, keys: Step) -> None:
+    run = bench.run([give_step("off", 1, enabled=False), {"id": "block", **keys}])
+    assert run.statuses == {"off": "skipped", "block": "skipped"}
+
+
+def test_s24_own_keys_that_are_evaluated_inside_may_cope(bench: Bench) -> None:
+    keys = {"parallel": [give_step("one", 1)], "output": "{{ steps.off.output | default(steps.one.output) }}"}
+    run = bench.run([give_step("off", 1, enabled=False), {"id": "block", **keys}])
+    assert run.output("block") == 1
+
+
+def test_s24_a_key_of_an_inner_block_that_reads_a_skipped_step_skips_that_block(bench: Bench) -> None:
+    inner = {"id": "inner", "parallel": [give_step("one", 1)], "output": "{{ steps.off.output }}"}
+    run = bench.run([give_step("off", 1, enabled=False), {"id": "block", "parallel": [inner, give_step("free", 2)]}])
+    assert run.status_of("block.inner") == "skipped"
+    assert run.output("block") == {"inner": None, "free": 2}
+
+
+def test_s31_a_stand_in_that_is_a_block_reads_the_error_in_its_own_keys(bench: Bench) -> None:
+    stand_in = {"id": "spare", "parallel": [give_step("one", 1)], "output": "{{ steps.bad.error.type }}"}
+    run = bench.run([fail_step("bad", on_error={"step": "spare"}), stand_in])
+    assert run.output("bad") == "ActionFailed"
+
+
+def test_s24_a_rule_of_a_plain_for_each_is_decided_for_each_item(bench: Bench) -> None:
+    fan = {"id": "fan", "for_each": [1, 2], "uses": "trial.give", "validate": [{"that": "steps.off.output"}]}
+    run = bench.run([give_step("off", 1, enabled=False), fan])
+    assert run.statuses == {"off": "skipped", "fan": "succeeded", "fan[0]": "skipped", "fan[1]": "skipped"}
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"timeout": "{{ steps.later.output }}s"},
+        {"retry": {"attempts": "{{ steps.later.output }}", "delay": "{{ steps.later.output }}ms"}},
+        {"enabled": "{{ steps.later.output }}"},
+        {"cache": {"key": "{{ steps.later.output }}"}},
+        {"validate": [{"that": "steps.later.output == 5", "message": "{{ steps.later.output }}"}]},
+    ],
+)
+def test_s20_a_reference_in_any_key_of_a_step_is_an_edge(bench: Bench, keys: Step) -> None:
+    run = bench.run([give_step("reads", 1, **keys), give_step("later", 5)])
+    assert run.status == "succeeded"
+    assert [event.step for event in run.events("step_started")] == ["later", "reads"]
+
+
+def test_s20_a_lenient_read_of_the_outputs_copes_with_a_skipped_step(bench: Bench) -> None:
+    outputs = {
+        "given": "{{ steps.off.output | default(3) }}",
+        "there": "{{ steps.off.output is defined }}",
+        "mixed": ["{{ steps.off.output }}", "{{ steps.off.output | default(4) }}"],
+    }
+    run = bench.run({"steps": [give_step("off", 1, enabled=False)], "outputs": outputs})
+    assert run.outputs == {"given": 3, "there": False, "mixed": [None, 4]}
+
+
+# ---- blocks at either end ------------------------------------------------------------------------------------
+
+
+def test_s22_a_failed_optional_block_is_like_a_failed_optional_step(bench: Bench) -> None:
+    run = bench.run(
+        [
+            {"id": "block", "optional": True, "parallel": [fail_step("bad")]},
+            give_step("order", needs=["block"]),
+            give_step("data", "{{ steps.block.output }}"),
+            give_step("handler", needs=[{"step": "block", "on": "failure"}]),
+        ]
+    )
+    assert {path: run.status_of(path) for path in ("block", "order", "data", "handler")} == {
+        "block": "failed",
+        "order": "succeeded",
+        "data": "skipped",
+        "handler": "succeeded",
+    }
+    assert run.status == "partial"
+
+
+def test_s23_on_failure_fires_for_a_block_that_failed(bench: Bench) -> None:
+    block = {"id": "block", "for_each": [1], "steps": [fail_step("bad", inputs={"message": "inside"})]}
+    run = bench.run(
+        [block, give_step("handler", "{{ steps.block.error.message }}", needs=[{"step": "block", "on": "failure"}])]
+    )
+    assert run.output("handler") == "inside"
+
+
+def test_s23_on_always_fires_for_a_loser_of_a_race(bench: Bench) -> None:
+    clean = give_step("clean", "cleaned", needs=[{"step": "held", "on": "always"}])
+    run = bench.run([{"id": "race", "wait_for": "any", "parallel": [gate_step("held"), give_step("quick", 1), clean]}])
+    assert run.output("race") == 1
+    assert (run.status_of("race.held"), run.output("race.clean")) == ("cancelled", "cleaned")

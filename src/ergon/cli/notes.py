@@ -42,9 +42,8 @@ def note_of(
 
 
 def name_of(step: StepState) -> str:
-    """Give what the file calls a step, where that is the same for all its instances."""
-    name = step.node.step.name
-    return "" if "{{" in name or "{%" in name else clean(name)
+    """Give what the file calls a step; a name that is a template is known from when it starts."""
+    return clean(step.node.step.name if step.node.name is None else step.name)
 
 
 def _attempts(step: StepState) -> str:

@@ -14,9 +14,10 @@ from ergon.engine.caching import CacheKey, Caching
 from ergon.engine.context import RunContext, RunServices
 from ergon.engine.editing import notebook_code
 from ergon.engine.evaluator import Evaluator
+from ergon.engine.failure import seconds_of
 from ergon.engine.names import Names
 from ergon.errors import ActionFailed, TemplateFailed, Timeout, ValidatorFailed
-from ergon.model.base import parse_duration
+from ergon.model import events as e
 from ergon.model.directives import Assign, Break, Child, Wait
 from ergon.model.expressions import parse_expression, parse_template
 from ergon.model.secrets import mask, reveal
@@ -155,6 +156,8 @@ class Attempts:
         handler = self._known.get((step.body.frame.folder, node.step.uses or ""))
         if handler is None:
             handler = await self._find(step.body.frame.folder, outcome)
+        if node.name is not None:
+            self._name(step)
         executor = self._executors[self._where(step, handler)]
         if step.attempt > 1 and not await executor.idle(self._id, step.path):
             raise ActionFailed("The thread of the attempt before still runs.", hint="Use `run_on: process`.")
@@ -191,6 +194,12 @@ class Attempts:
             await self._settle(result, outcome)
         if node.step.validate_:
             await self._validate(step, outcome)
+
+    def _name(self, step: StepState) -> None:
+        """Note what people see as the step's name (S16)."""
+        name = self._evaluator.name(step)
+        if name != step.name:
+            self._services.record(step, e.STEP_NAMED, {"name": name}, None)
 
     async def _hits(self, step: StepState, key: CacheKey, outcome: Outcome) -> bool:
         """Take an earlier result, if there is one that passes the step's rules; gives whether."""
@@ -268,7 +277,7 @@ class Attempts:
         if isinstance(value, str):
             template = parse_template(value)
             assert template is not None
-            return parse_duration(template.evaluate(self._evaluator.names(step.body)))
+            return seconds_of("timeout", template.evaluate(self._evaluator.names(step.body)))
         return value or 0.0
 
     async def _settle(self, result: object, outcome: Outcome) -> None:

@@ -35,9 +35,12 @@ class Blocks:
         """Start a block."""
         try:
             limit = self._limit(step)
+            name = self._evaluator.name(step) if step.node.name is not None else ""
         except (ErgonError, ValueError) as error:
             self._do.fail(step, self._do.error(error, 0))
             return
+        if name:
+            self._journal.emit(e.STEP_NAMED, step.path, 0, {"name": name})
         match step.node.kind:
             case "for_each":
                 assert step.node.items is not None
@@ -363,7 +366,7 @@ class Blocks:
             self._do.close_child(owner, body, status, error)
         elif body.body.leaf:
             self._closed(owner, body, status)
-        elif status == "succeeded" and body.body.output is not None and not owner.winner:
+        elif status == "succeeded" and body.body.output is not None:
             self._output(owner, body)
         else:
             self._close(owner, body, status, error, None)
@@ -438,7 +441,7 @@ class Blocks:
         if step.stopping == "timeout":
             error = Timeout(seconds=step.limit[0] if step.limit is not None else 0.0, what="block")
             self._do.fail(step, self._do.error(error, 0))
-        elif failed and not tolerant and not step.winner:
+        elif failed and not tolerant:
             self._do.fail(step, result_of(failed[0])[1] or ErrorRecord("ActionFailed", "It failed."))
         elif step.stopping or (was_cancelled(step) and not step.winner):
             self._do.cancel_now(step, STOP_REASONS[step.stopping or "cancel"])

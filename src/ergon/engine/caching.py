@@ -46,7 +46,7 @@ class Caching:
         self, handler: ActionHandler, policy: Cache, inputs: Mapping[str, object], step: StepState
     ) -> CacheKey | None:
         """Key a step's result; None where it may not be cached: it reads `state` (S18)."""
-        if any(r.root == "state" for r in step.node.inputs.references):
+        if step.node.reads_state:
             return None
         extra = parse_value(policy.key).evaluate(self.evaluator.names(step.body))
         return await self.loop.run_in_executor(self.pool, lambda: self._key(handler, policy, inputs, step, extra))

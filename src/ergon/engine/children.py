@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from ergon.engine.blocks import Blocks
 from ergon.engine.conductor import Conductor
+from ergon.engine.ending import outputs_of
 from ergon.engine.means import Means, OpenedChild
 from ergon.engine.outcomes import Outcomes
 from ergon.engine.results import has_tolerated
@@ -105,7 +106,8 @@ class Children:
             else:
                 evaluator.encode(value, then)
 
-        evaluator.evaluate(body.frame.graph.outputs, evaluator.names(body, gaps=True), body, evaluated)
+        outputs = outputs_of(body.frame.graph.workflow.outputs)
+        evaluator.evaluate(outputs, evaluator.names(body), body, evaluated)
 
     def _closed(
         self, step: StepState, body: BodyState, status: BodyStatus, error: ErrorRecord | None, text: str | None

@@ -12,13 +12,13 @@ from typing import Protocol
 
 from ergon.engine.attempts import Attempts
 from ergon.engine.evaluator import Evaluator
+from ergon.engine.failure import seconds_of
 from ergon.engine.journal import Journal
 from ergon.engine.scheduler import Scheduler
 from ergon.engine.verdict import STOP_REASONS, judge, may_be_spared, refused, spared
 from ergon.engine.waits import Waits
 from ergon.errors import TemplateFailed
 from ergon.model import events as e
-from ergon.model.base import parse_duration
 from ergon.model.events import NO_DATA
 from ergon.model.expressions import Template, parse_template
 from ergon.model.records import ErrorRecord
@@ -295,8 +295,8 @@ class Conductor:
         return resolve
 
     def seconds(self, step: StepState, limit: float | str) -> float:
-        """Give a duration that may be a template; raises `TemplateFailed` and ValueError."""
-        return parse_duration(self.resolve(step)(limit)) if isinstance(limit, str) else float(limit)
+        """Give a duration that may be a template; raises `TemplateFailed` and `InputInvalid`."""
+        return seconds_of("timeout", self.resolve(step)(limit)) if isinstance(limit, str) else float(limit)
 
 
 def _conditions(step: StepState, start: Mapping[str, object]) -> list[tuple[Template | bool, str]]:

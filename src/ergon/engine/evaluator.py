@@ -13,8 +13,9 @@ from ergon.errors import TemplateFailed
 from ergon.model.expressions import Reference, Template, Value
 from ergon.model.outputs import output_text
 from ergon.model.secrets import mask
-from ergon.model.states import BodyState, Frame, RunState
+from ergon.model.states import BodyState, Frame, RunState, StepState
 
+_LONGEST_NAME: Final = 200
 _MARK: Final = '"$artifact"'
 Then = Callable[[object, Exception | None], None]
 
@@ -46,10 +47,9 @@ class Evaluator:
         *,
         extra: Mapping[str, object] | None = None,
         frame: Frame | None = None,
-        gaps: bool = False,
     ) -> Names:
         """Give the names of a scope."""
-        return Names(self._state, self.reader, around, extra=extra, frame=frame, gaps=gaps)
+        return Names(self._state, self.reader, around, extra=extra, frame=frame)
 
     def evaluate(self, source: Value | Template, names: Names, around: BodyState | None, then: Then) -> None:
         """Evaluate and hand on (value, None) or (None, error): at once, or in a later turn."""
@@ -57,6 +57,13 @@ class Evaluator:
             then(*attempt(source, names))
             return
         self.in_thread(lambda: self.reader.values.decode_deep(source.evaluate(names)), then)
+
+    def name(self, step: StepState) -> str:
+        """Give what people see as a step's name, secrets hidden; raises `TemplateFailed` (S16)."""
+        template = step.node.name
+        assert template is not None
+        found = mask(self.reader.values.decode_deep(template.evaluate(self.names(step.body))))
+        return self._redactor().text("" if found is None else str(found))[:_LONGEST_NAME]
 
     def encode(self, value: object, then: Then) -> None:
         """Hand on the stored form of a value, secrets hidden: at once, or in a later turn where it is large."""

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import random
+import re
 import traceback
 from collections.abc import Callable
 
-from ergon.errors import ErgonError
+from ergon.errors import ErgonError, InputInvalid
 from ergon.model.base import parse_duration
 from ergon.model.policies import Retry
 from ergon.model.records import ErrorRecord
 
 _LONGEST_TRACEBACK = 16_384
+_LONGEST_VALUE = 60
+_COUNT = re.compile(r"[0-9]{1,9}")
 _CONFIGURATION = ("ImportError", "ModuleNotFoundError")
 
 
@@ -52,20 +55,55 @@ def next_delay(
     """
     if policy is None or (policy.on and error.type not in policy.on):
         return None
-    attempts = resolve(policy.attempts) if isinstance(policy.attempts, str) else policy.attempts
-    if attempt >= int(str(attempts)):
+    if attempt >= _attempts(policy.attempts, resolve):
         return None
-    delay = _seconds(policy.delay, resolve)
+    delay = _seconds("delay", policy.delay, resolve)
     if policy.backoff == "linear":
         delay *= attempt
     elif policy.backoff == "exponential":
         delay *= 2.0 ** min(attempt - 1, 60)
     if policy.max_delay is not None:
-        delay = min(delay, _seconds(policy.max_delay, resolve))
-    if policy.jitter:
-        delay *= 1.0 - policy.jitter * rng.random()
+        delay = min(delay, _seconds("max_delay", policy.max_delay, resolve))
+    if jitter := _jitter(policy.jitter, resolve):
+        delay *= 1.0 - jitter * rng.random()
     return delay
 
 
-def _seconds(value: float | str, resolve: Callable[[str], object]) -> float:
-    return parse_duration(resolve(value)) if isinstance(value, str) else value
+def seconds_of(key: str, value: object) -> float:
+    """Give a duration that a template of a step's key gave; raises `InputInvalid` naming the key."""
+    try:
+        return parse_duration(value)
+    except ValueError as error:
+        raise InputInvalid(action="the step", field=key, reason=f"{error}, not {_told(value)}") from None
+
+
+def _seconds(key: str, value: float | str, resolve: Callable[[str], object]) -> float:
+    return seconds_of(key, resolve(value)) if isinstance(value, str) else value
+
+
+def _attempts(value: int | str, resolve: Callable[[str], object]) -> int:
+    """Give the number of attempts; text and floats count where they are whole numbers."""
+    if not isinstance(value, str):
+        return value
+    found = resolve(value)
+    text = str(found).strip().removesuffix(".0")
+    if isinstance(found, bool) or not _COUNT.fullmatch(text):
+        reason = f"a whole number of attempts is needed, not {_told(found)}"
+        raise InputInvalid(action="the step", field="attempts", reason=reason)
+    return int(text)
+
+
+def _jitter(value: float | str, resolve: Callable[[str], object]) -> float:
+    if not isinstance(value, str):
+        return value
+    found = resolve(value)
+    if isinstance(found, bool) or not isinstance(found, (int, float)) or not 0 <= found <= 1:
+        raise InputInvalid(
+            action="the step", field="jitter", reason=f"a number from 0 to 1 is needed, not {_told(found)}"
+        )
+    return found
+
+
+def _told(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST_VALUE else text[:_LONGEST_VALUE] + "…"

@@ -7,7 +7,7 @@ and go on. A new run merely has a shorter journal.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from ergon.engine.attempts import Attempts, Outcome
@@ -15,6 +15,7 @@ from ergon.engine.blocks import Blocks
 from ergon.engine.caching import Caching
 from ergon.engine.children import Children
 from ergon.engine.conductor import Conductor
+from ergon.engine.ending import outputs_of
 from ergon.engine.evaluator import Evaluator
 from ergon.engine.failure import record_error
 from ergon.engine.journal import Journal
@@ -31,7 +32,6 @@ from ergon.engine.verdict import spared
 from ergon.engine.waits import Waits, waiting
 from ergon.errors import ProcessDied, Timeout
 from ergon.model import events as e
-from ergon.model.expressions import Value, parse_value
 from ergon.model.records import Command, ErrorRecord
 from ergon.model.states import BodyState, RunState, RunStatus, StepState, StepStatus, bodies_in
 from ergon.ports import Lease
@@ -427,8 +427,10 @@ class LiveRun:
 
     def _outputs(self) -> None:
         state = self.state
-        graph = state.frame.graph
-        names = self.evaluator.names(state.root, gaps=True)
+        left_out = state.start.get("leave_out")
+        outputs = outputs_of(
+            state.frame.graph.workflow.outputs, left_out=left_out if isinstance(left_out, (list, tuple)) else ()
+        )
 
         def then(value: object, error: Exception | None) -> None:
             if error is not None:
@@ -444,7 +446,7 @@ class LiveRun:
                 return
             self.evaluator.encode(value, then)
 
-        self.evaluator.evaluate(part_of(graph.outputs, state), names, state.root, evaluated)
+        self.evaluator.evaluate(outputs, self.evaluator.names(state.root), state.root, evaluated)
 
     def _finish(
         self,
@@ -467,18 +469,3 @@ class LiveRun:
 
 def _nothing() -> None:
     """Take a turn."""
-
-
-def part_of(outputs: Value, state: RunState) -> Value:
-    """Give the outputs of a run of a part: null for those that read a step that was left out (S53)."""
-    left_out = state.start.get("leave_out")
-    if not left_out or not isinstance(left_out, (list, tuple)):
-        return outputs
-    sources = state.frame.graph.workflow.outputs
-    kept = {name: None if _reads(source, left_out) else source for name, source in sources.items()}
-    return parse_value(kept)
-
-
-def _reads(source: object, steps: Sequence[object]) -> bool:
-    references = parse_value(source).references
-    return any(r.root == "steps" and bool(r.path) and r.path[0] in steps for r in references)

@@ -13,6 +13,7 @@ from ergon.model.states import BodyState, Frame, RunState, StepState
 
 _ROOTS: Final = ("parameters", "variables", "steps", "state", "run", "trigger", "env", "secrets")
 _FACTS: Final = ("output", "status", "error", "attempts", "failed")
+_NO_GAPS: Final[frozenset[str]] = frozenset()
 
 
 class Names(Mapping[str, object]):
@@ -28,9 +29,9 @@ class Names(Mapping[str, object]):
         *,
         extra: Mapping[str, object] | None = None,
         frame: Frame | None = None,
-        gaps: bool = False,
+        gaps: frozenset[str] = _NO_GAPS,
     ) -> None:
-        """`around` is the innermost body whose steps are seen; with `gaps` a missing output reads as null."""
+        """`around` is the innermost body whose steps are seen; a missing output of the steps in `gaps` is null."""
         self._state = state
         self._reader = reader
         self._around = around
@@ -50,6 +51,15 @@ class Names(Mapping[str, object]):
         if name in ("run", "trigger", "env", "state", "secrets"):
             return self._facts(name)
         return self._item(name)
+
+    def lacking(self, steps: frozenset[str]) -> Names:
+        """Give the same names, in which an output that these steps do not have reads as null."""
+        return Names(self._state, self._reader, self._around, extra=self._extra, frame=self._frame, gaps=steps)
+
+    def lacks_output(self, step_id: str) -> bool:
+        """Say whether a step that can be seen has no output."""
+        step = visible(self._around, step_id)
+        return step is not None and output_text(self._state, step) is None
 
     def _parameters(self) -> object:
         """Give the parameters; a `secret` one names a secret of the vault, and reads as its handle (S48)."""
@@ -122,14 +132,14 @@ class Steps(Mapping[str, object]):
 
     __slots__ = ("_around", "_gaps", "_reader", "_state")
 
-    def __init__(self, state: RunState, reader: Reader, around: BodyState | None, *, gaps: bool) -> None:
+    def __init__(self, state: RunState, reader: Reader, around: BodyState | None, *, gaps: frozenset[str]) -> None:
         self._state, self._reader, self._around, self._gaps = state, reader, around, gaps
 
     def __getitem__(self, step_id: str) -> object:
         step = visible(self._around, step_id)
         if step is None:
             raise KeyError(step_id)
-        return StepView(self._state, self._reader, step, gaps=self._gaps)
+        return StepView(self._state, self._reader, step, gap=step_id in self._gaps)
 
     def __iter__(self) -> Iterator[str]:
         body = self._around
@@ -144,17 +154,17 @@ class Steps(Mapping[str, object]):
 class StepView(Mapping[str, object]):
     """`steps.<id>`: what a template may read of a step."""
 
-    __slots__ = ("_gaps", "_reader", "_state", "_step")
+    __slots__ = ("_gap", "_reader", "_state", "_step")
 
-    def __init__(self, state: RunState, reader: Reader, step: StepState, *, gaps: bool) -> None:
-        self._state, self._reader, self._step, self._gaps = state, reader, step, gaps
+    def __init__(self, state: RunState, reader: Reader, step: StepState, *, gap: bool) -> None:
+        self._state, self._reader, self._step, self._gap = state, reader, step, gap
 
     def __getitem__(self, fact: str) -> object:
         step = self._step
         if fact == "output":
             text = output_text(self._state, step)
             if text is None:
-                if self._gaps:
+                if self._gap:
                     return None
                 raise KeyError(fact)
             return self._reader.decode(text)

@@ -49,9 +49,11 @@ def gathers(step: StepState) -> str:
         case "choose":
             return f"body:{step.branch}"
         case _:
+            if step.node.bodies[0].output is not None:
+                return "body:0"
             if step.winner:
                 return f"child:{step.winner}"
-            return "body:0" if step.node.step.output is not None else "children"
+            return "children"
 
 
 def has_tolerated(body: BodyState) -> bool:

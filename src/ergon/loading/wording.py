@@ -57,6 +57,8 @@ def expected(errors: list[FieldError], path: Path) -> str:
 def _wanted(error: FieldError) -> str:
     if error.kind in _TYPES:
         return _TYPES[error.kind]
+    if error.facts.get("expected") == "True":
+        return "true"
     if error.kind in _BOUNDS:
         return _BOUNDS[error.kind].format_map({name: _number(value) for name, value in error.facts.items()})
     reason = str(error.facts.get("error", error.kind.replace("_", " ")))

@@ -323,6 +323,10 @@ def _step_undone(state: RunState, event: Event) -> None:
     state.undone.append((event.step, bool(data["ok"]), str(data.get("reason", ""))))
 
 
+def _step_named(state: RunState, event: Event) -> None:
+    _find(state, event).name = cast(str, event.data["name"])
+
+
 def _process_started(state: RunState, event: Event) -> None:
     step = state.steps[event.step]
     step.process = (cast(int, event.data["pid"]), cast(float, event.data["started"]))
@@ -413,6 +417,7 @@ _HANDLERS: Final[Mapping[str, Callable[[RunState, Event], None]]] = {
     e.SIGNAL_RECEIVED: _signal_received,
     e.STATE_SET: _state_set,
     e.STEP_STARTED: _step_started,
+    e.STEP_NAMED: _step_named,
     e.STEP_WAITING: _step_waiting,
     e.STEP_RESUMED: _step_resumed,
     e.CONDITION_EVALUATED: _condition_evaluated,

@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 ID_PATTERN: Final = r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$"
-DURATION_PATTERN: Final = r"^\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*$"
+DURATION_PATTERN: Final = r"^\s*([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h|d)\s*$"
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(DURATION_PATTERN)
 _MAX_SECONDS: Final = 100 * 365 * 86400.0

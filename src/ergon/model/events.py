@@ -60,6 +60,7 @@ STATE_SET: Final = "state_set"  # data: name; value
 
 # ---- a step
 STEP_STARTED: Final = "step_started"  # an attempt of an action, or a block opened; value: inputs, or a for_each's list
+STEP_NAMED: Final = "step_named"  # data: name; what the template of its name gave
 STEP_WAITING: Final = "step_waiting"  # data: why (backoff | sleep | signal | person | every), due, signal
 STEP_RESUMED: Final = "step_resumed"  # a wait ended; data: by (time | signal | answer); value: what came with it
 CONDITION_EVALUATED: Final = "condition_evaluated"  # data: result; `when` of a step held (a false one skips it)

@@ -19,6 +19,8 @@ LITERAL_INPUTS: Final[Mapping[str, frozenset[str]]] = {
 }
 """Inputs that are never templates, by action (S16)."""
 _NONE: Final[frozenset[str]] = frozenset()
+_ABSENT: Final = object()
+"""The output of a block that says none; null is one (S25)."""
 _NO_LITERALS: Final[Mapping[str, object]] = {}
 _FACTS: Final = frozenset({"status", "error", "attempts", "failed"})
 
@@ -49,6 +51,8 @@ class Node:
     literals: Mapping[str, object]
     """Inputs that are no templates, whatever they look like."""
     when: Template | bool | None
+    name: Template | None = None
+    """What people see as its name, if that is a template."""
     items: Value | None = None
     """The list of a `for_each`."""
     test: Template | bool | None = None
@@ -68,6 +72,8 @@ class Node:
     """Place of the step that stands in for this one, or -1."""
     conditional: bool = False
     """Whether anything has to be evaluated before it may start."""
+    reads_state: bool = False
+    """Whether its result depends on `state`, so that it is not cached (S18)."""
     handles: bool = False
     """Whether it follows, directly or not, from an edge on failure or always, so that a stop may let it run."""
 
@@ -109,7 +115,6 @@ class Graph:
     root: Body
     variables: Mapping[str, Value]
     """The variables, each after those that it reads (S17)."""
-    outputs: Value
     secrets: frozenset[str]
     """Names of the secrets that the workflow uses."""
     holds_secrets: bool
@@ -157,7 +162,6 @@ def compile_graph(workflow: Workflow, *, sha256: str = "") -> Graph:
         sha256=sha256,
         root=root,
         variables=variables,
-        outputs=outputs,
         secrets=secrets,
         holds_secrets=bool(secrets) or any(p.type == "secret" for p in workflow.parameters),
         env=frozenset(workflow.settings.env),
@@ -219,7 +223,7 @@ def _inherit(step: Step, given: Mapping[str, object]) -> Step:
 
 
 def _body(
-    steps: Iterable[Step], used: list[Reference], *, branch: int = 0, output: object = None
+    steps: Iterable[Step], used: list[Reference], *, branch: int = 0, output: object = _ABSENT
 ) -> tuple[Body, list[Reference]]:
     """Compile steps that start together; gives also the references that they leave to what encloses them."""
     steps = tuple(steps)
@@ -235,7 +239,7 @@ def _body(
         ]
         node.edges = tuple(edges)
         nodes.append(node)
-    value = parse_value(output) if output is not None else None
+    value = None if output is _ABSENT else parse_value(output)
     if value is not None:
         used += value.references
         outward += [r for r in value.references if r.root == "steps" and _step_of(r) not in places]
@@ -255,6 +259,8 @@ def _node(index: int, step: Step, used: list[Reference]) -> tuple[Node, list[Ref
         node.items = parse_value(step.for_each)
     node.test, node.until = condition(step.while_), condition(step.until)
     node.branches = tuple(None if b.otherwise else condition(b.when) for b in step.choose)
+    if step.name and not leaf:
+        node.name = parse_template(step.name)
     own = [*inputs.references, *_own_references(step, leaf)]
     bodies: list[Body] = []
     inner: list[Reference] = []
@@ -262,6 +268,8 @@ def _node(index: int, step: Step, used: list[Reference]) -> tuple[Node, list[Ref
         bodies.append(body)
         inner += outward
     node.bodies = tuple(bodies)
+    own += _from_inside(node)
+    node.reads_state = any(r.root == "state" for r in own)
     loops = {step.as_ or "item"}
     used += [r for r in own if r.root not in loops]
     return node, own, inner
@@ -288,18 +296,29 @@ def _as_template(value: object) -> object:
 
 
 def _bodies(step: Step, leaf: bool, used: list[Reference]) -> Iterator[tuple[Body, list[Reference]]]:
+    output = step.output if "output" in step.model_fields_set else _ABSENT
     if leaf:
         body, outward = _body((step.item(),), used)
         body.leaf = True
         yield body, outward + _until_references(step, body)
     elif step.kind == "choose":
         for number, branch in enumerate(step.choose):
-            yield _body(branch.steps, used, branch=number, output=step.output)
+            yield _body(branch.steps, used, branch=number, output=output)
     elif step.kind == "parallel":
-        yield _body(step.parallel, used, output=step.output)
+        yield _body(step.parallel, used, output=output)
     elif step.kind in ("for_each", "while"):
-        body, outward = _body(step.steps, used, output=step.output)
+        body, outward = _body(step.steps, used, output=output)
         yield body, outward + _until_references(step, body)
+
+
+def _from_inside(node: Node) -> Iterator[Reference]:
+    """Give what the keys that are evaluated inside a block read of steps outside: edges of the block (S24)."""
+    inside = {step_id for body in node.bodies for step_id in body.by_id}
+    given = [body.output.references for body in node.bodies if body.output is not None]
+    if isinstance(node.until, Template):
+        given.append(node.until.references)
+    for references in given:
+        yield from (r for r in references if r.root == "steps" and _step_of(r) not in inside)
 
 
 def _until_references(step: Step, body: Body) -> list[Reference]:
@@ -318,12 +337,13 @@ def _own_references(step: Step, leaf: bool) -> Iterator[Reference]:
             yield from parse_expression(source).references
     values: list[object] = [step.for_each, step.enabled]
     if not leaf:
-        values.append(step.timeout)
-        values += [step.retry.attempts, step.retry.delay, step.retry.max_delay] if step.retry else []
+        values += [step.timeout, step.name]
+        values += step.retry.templated if step.retry else ()
+        values += [step.cache.key] if step.cache else []
     for value in values:
         if value is not None and not isinstance(value, (bool, int, float)):
             yield from parse_value(value).references
-    for rule in step.validate_:
+    for rule in () if leaf else step.validate_:
         if isinstance(rule.that, str):
             yield from parse_expression(rule.that).references
         if (text := parse_template(rule.message)) is not None:

@@ -26,10 +26,15 @@ class Retry(Definition):
     """How the wait grows: not at all, by `delay` each time, or doubled each time."""
     max_delay: Duration | TemplateText | None = None
     """The longest wait."""
-    jitter: Annotated[StrictFloat, Field(ge=0, le=1)] = 0.0
+    jitter: Annotated[StrictFloat, Field(ge=0, le=1)] | TemplateText = 0.0
     """The share of the wait that is random: 0.2 gives 80 to 100 % of it."""
     on: tuple[str, ...] = ()
     """Error types that are retried; none named means all."""
+
+    @property
+    def templated(self) -> tuple[object, ...]:
+        """Give the values that may be templates (S16)."""
+        return self.attempts, self.delay, self.max_delay, self.jitter
 
 
 class Validation(Definition):

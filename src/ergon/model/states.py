@@ -126,6 +126,8 @@ class StepState:
     """Attempts that an earlier resume or retry forgave: the retry budget counts from here (S50)."""
     condition: bool | None = None
     """What was decided of `enabled`, `when` and the edges' conditions."""
+    name: str = ""
+    """What the template of its name gave (S16)."""
     inputs: str | None = None
     output: str | None = None
     """Stored form of the output, or None where `gathers` says where it is found."""

@@ -114,7 +114,7 @@ class Step(Definition):
     steps: tuple[Step, ...] = ()
     """The steps of a `for_each`, `while` or `until`."""
     output: JsonValue = None
-    """What a block's output is; without it, that of the step written last."""
+    """What a block's output is, evaluated inside; without it, that of the step written last."""
 
     def item(self) -> Step:
         """Give the action that a `for_each` or loop with `uses` runs for each item."""
@@ -218,7 +218,7 @@ class Workflow(Definition):
     steps: tuple[Step, ...] = ()
     """The steps."""
     outputs: dict[Id, JsonValue] = Field(default_factory=dict)
-    """The run's outputs, by name."""
+    """The run's outputs, by name; what reads a step without an output is null."""
     layout: Layout = Field(default_factory=Layout)
     """Where the graph editor draws things."""
 

@@ -114,6 +114,14 @@ SLOW = {
     "unknown actions": "steps:\n" + "".join(f"  - {{id: s{n}, uses: core.no{n}}}\n" for n in range(5_000)),
     "unknown modules": "steps:\n" + "".join(f'  - {{id: s{n}, uses: "mod{n}:f"}}\n' for n in range(2_000)),
     "writers": "steps:\n" + "".join(f"  - {{id: s{n}, uses: core.set, with: {{a: 1}}}}\n" for n in range(5_000)),
+    "defaults": 'defaults: {cache: {key: "'
+    + "{{ run.id }}" * 8_000
+    + '"}}\nsteps:\n'
+    + "".join(f"  - {{id: s{n}, uses: core.noop}}\n" for n in range(20_000)),
+    "aliases": 'x-a: &a "'
+    + "{{steps.s0.output}}" * 4_900
+    + '"\nsteps:\n  - {id: s0, uses: core.noop}\n'
+    + "".join(f"  - {{id: s{n}, uses: core.noop, with: {{value: *a}}}}\n" for n in range(1, 205)),
     "values": "annotations: {x: [" + "1," * 2_400_000 + "]}\n",
 }
 
@@ -136,6 +144,12 @@ def test_a_file_has_twenty_thousand_steps_at_most() -> None:
 def test_templates_that_would_take_too_long_are_not_read_s15() -> None:
     steps = "".join(f"  - {{id: s{n}, uses: core.noop, when: run.id > {n} and {n}}}\n" for n in range(15_000))
     found = told(load_text(HEADER + "steps:\n" + steps))
+    assert [code.split()[0] for code in found] == ["E129"]
+
+
+@pytest.mark.parametrize("name", ["defaults", "aliases"])
+def test_templates_that_are_repeated_too_often_are_told_of_once_s15(name: str) -> None:
+    found = told(load_text(HEADER + SLOW[name]))
     assert [code.split()[0] for code in found] == ["E129"]
 
 

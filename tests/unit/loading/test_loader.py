@@ -65,6 +65,12 @@ def test_a_byte_order_mark_is_allowed_s1() -> None:
         assert loaded.text == text
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "latin-1"])
+def test_other_encodings_are_refused_s1(encoding: str) -> None:
+    loaded = load_text((HEADER + "title: é\nsteps: [{id: a, uses: core.noop}]\n").encode(encoding))
+    assert told(loaded) == ["E103 1:1" if encoding != "latin-1" else "E103 3:8"]
+
+
 def test_windows_line_ends_are_line_ends() -> None:
     loaded = load_text(HEADER.replace("\n", "\r\n") + "stepz: []\r\n")
     assert told(loaded) == ["W205 2:1", "E121 3:1"]
@@ -115,6 +121,55 @@ layout: {x-l: 1, nodes: {a: [1, 2]}, of-later: true}
     assert loaded.workflow.steps[0].with_ == {"value": {"x-kept": "{{ variables.v }}{{ parameters.p }}"}}
     assert loaded.workflow.variables == {"v": 2}
     assert loaded.workflow.layout.model_extra == {"x-l": 1, "of-later": True}
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("paramters: []\n", "Did you mean 'parameters'?"),
+        ("concurrency: 3\n", "It belongs under 'settings'."),
+        ("'{{ x }}': 1\n", "Keys that begin with x- are ignored."),
+    ],
+)
+def test_another_unknown_key_is_told_with_what_was_meant_s3(text: str, hint: str) -> None:
+    (found,) = load(text + "steps: [{id: a, uses: core.noop}]\n").diagnostics
+    assert (found.code, found.hint) == ("E121", hint)
+
+
+def test_triggers_are_kept_s7() -> None:
+    text = (
+        "triggers: [{id: t, on: schedule, with: {cron: '0 6 * * 1', zone: UTC}, parameters: {p: 1}, enabled: false,"
+        " when: parameters.p, priority: deferred}]\n"
+    )
+    loaded = load("parameters: [{name: p}]\nsteps: [{id: a, uses: core.noop, when: parameters.p}]\n" + text)
+    assert loaded.ok
+    assert [str(d).split()[0] for d in loaded.diagnostics] == ["N301"]
+    assert loaded.workflow is not None
+    assert loaded.workflow.document()["triggers"] == [
+        {
+            "id": "t",
+            "on": "schedule",
+            "with": {"cron": "0 6 * * 1", "zone": "UTC"},
+            "parameters": {"p": 1},
+            "enabled": False,
+            "when": "parameters.p",
+            "priority": "deferred",
+        }
+    ]
+
+
+def test_otherwise_is_true_or_absent() -> None:
+    (found,) = load("steps: [{id: a, choose: [{otherwise: false, steps: [{id: b, uses: core.noop}]}]}]\n").diagnostics
+    assert found.message == "'otherwise' must be true, not false."
+
+
+def test_textual_order_means_nothing_s10() -> None:
+    steps = [
+        "  - {id: a, uses: core.noop, with: {value: '{{ steps.b.output }}'}}\n",
+        "  - {id: b, uses: core.noop, needs: [c]}\n",
+        "  - {id: c, uses: core.noop}\n",
+    ]
+    assert load("steps:\n" + "".join(steps)).diagnostics == load("steps:\n" + "".join(steps[::-1])).diagnostics == ()
 
 
 def test_annotations_and_layout_are_anybodys_s3_s8() -> None:

@@ -45,6 +45,13 @@ steps:
   - {id: b, for_each: "{{ range(parameters.n) }}", uses: core.noop, with: {value: "{{ item }}"}}
 outputs: {all: ["{{ steps.b.output }}"]}
 """,
+    "S16 templates of defaults": """
+parameters: [{name: n, type: integer, default: 2}]
+defaults: {timeout: "{{ parameters.n }}m", retry: {attempts: "{{ parameters.n }}"}, cache: {key: "{{ run.id }}"}}
+steps:
+  - {id: a, uses: core.noop}
+  - {id: b, uses: core.noop, timeout: null, retry: 2, cache: false}
+""",
     "S16 code is never a template": """
 steps:
   - {id: a, uses: python.run, with: {code: "x = {'a': {{1}}}; f'{{x}}'", rows: "{{ run.id }}"}}
@@ -190,6 +197,11 @@ def test_what_is_sound_is_not_told_of(name: str) -> None:
 
 FAULTS = {
     "S7 triggers are a note": ("steps: [{id: a, uses: core.noop}]\ntriggers: [{id: t, on: manual}]\n", ["N301"]),
+    "S7 triggers are checked for form": (
+        "steps: [{id: a, uses: core.noop}]\ntriggers:\n  - {id: t, on: schedule}\n  - {id: t, on: manual}\n"
+        "  - {id: u, on: event, parameters: {none: 1}}\n  - {id: v, on: schedule, with: {cron: daily}}\n",
+        ["N301", "E194", "E140", "E152", "E194"],
+    ),
     "S14 a typo in a condition": ("steps: [{id: a, uses: core.noop, when: paramters.x}]\n", ["E151"]),
     "S15 a number that is too large": ("steps: [{id: a, uses: core.noop, when: 10**(10**8)}]\n", ["E150"]),
     "S16 a template in needs": ("steps: [{id: a, uses: core.noop, needs: ['{{ run.id }}']}]\n", ["E162"]),
@@ -197,6 +209,17 @@ FAULTS = {
     "S16 a template that continues": (
         "steps: [{id: a, uses: core.noop, on_error: {continue: '{{ run.id }}'}}]\n",
         ["W203"],
+    ),
+    "S16 templates of defaults are read where they are inherited": (
+        "defaults: {timeout: '{{ parametrs.t }}', retry: {attempts: '{{ steps.no.output }}', delay: '{{ item }}'}}\n"
+        "steps:\n  - {id: a, uses: core.noop}\n  - {id: b, uses: core.noop}\n"
+        "  - {id: c, for_each: [1], uses: core.noop}\n",
+        ["E151", "E154", "E157"],
+    ),
+    "S20 a default that reads a step is an edge": (
+        "defaults: {cache: {key: '{{ steps.b.output }}'}}\n"
+        "steps:\n  - {id: a, uses: core.noop}\n  - {id: b, uses: core.noop, cache: false, needs: [a]}\n",
+        ["E145"],
     ),
     "S17 state in variables": (
         "variables: {x: '{{ state.a }}', y: '{{ secrets.B }}', z: '{{ item }}'}\nsteps: [{id: a, uses: core.noop}]\n",
@@ -212,6 +235,39 @@ FAULTS = {
         "steps:\n  - {id: a, uses: core.noop}\n  - {id: b, uses: core.noop, with: {value: '{{ steps.a }}'}}\n",
         ["E156"],
     ),
+    "S20 a computed step": (
+        "steps:\n  - {id: a, uses: core.noop}\n  - {id: b, uses: core.noop, when: 'steps[run.id].output'}\n",
+        ["E156"],
+    ),
+    "S20 all steps passed whole": (
+        "steps:\n  - {id: a, uses: core.noop}\n  - {id: b, uses: core.noop, with: {value: '{{ steps | length }}'}}\n",
+        ["E156"],
+    ),
+    "S20 a fact that is computed": (
+        "steps:\n  - {id: a, uses: core.noop}\n  - {id: b, uses: core.noop, when: 'steps.a[run.id]'}\n",
+        ["E156"],
+    ),
+    "S24 an inner id that hides an outer one": (
+        "steps: [{id: a, for_each: [1], steps: [{id: a, uses: core.noop}]}]\n",
+        ["E131"],
+    ),
+    "S24 an id in two branches": (
+        "steps: [{id: a, choose: [{when: run.id, steps: [{id: x, uses: core.noop}]},"
+        " {otherwise: true, steps: [{id: x, uses: core.noop}]}]}]\n",
+        ["E130"],
+    ),
+    "S24 a step of another branch": (
+        "steps: [{id: a, choose: [{when: run.id, steps: [{id: x, uses: core.noop}]},"
+        " {otherwise: true, steps: [{id: y, uses: core.noop, needs: [x]}]}]}]\n",
+        ["E142"],
+    ),
+    "S27 a loop without an end": ("steps: [{id: a, while: true, uses: core.noop}]\n", ["E135"]),
+    "S28 branches after otherwise": (
+        "steps: [{id: a, choose: [{otherwise: true, steps: [{id: x, uses: core.noop}]},"
+        " {when: run.id, steps: [{id: y, uses: core.noop}]}]}]\n",
+        ["E138"],
+    ),
+    "S29 another wait_for": ("steps: [{id: a, wait_for: one, parallel: [{id: x, uses: core.noop}]}]\n", ["E124"]),
     "S24 a while does not see the body": (
         "steps: [{id: a, while: steps.b.output, max_iterations: 2, steps: [{id: b, uses: core.noop}]}]\n",
         ["E142"],
@@ -289,6 +345,15 @@ FAULTS = {
     "S4 the output of one action": ("steps: [{id: a, for_each: [1], uses: core.noop, output: 1}]\n", ["E134"]),
     "S26 nothing to repeat over": ("steps: [{id: a, for_each: null, uses: core.noop}]\n", ["E123"]),
     "S27 an empty condition": ("steps: [{id: a, while: null, max_iterations: 1, uses: core.noop}]\n", ["E123"]),
+    "S6 defaults that do not fit": (
+        "parameters:\n  - {name: a, default: 5}\n  - {name: b, type: integer, default: 3, minimum: 5}\n"
+        "  - {name: c, type: date, default: 2026-02-30}\n  - {name: d, type: enum, options: [x], default: y}\n"
+        "  - {name: e, type: enum}\n  - {name: f, type: number, minimum: 2, maximum: 1}\n"
+        "  - {name: g, type: boolean, minimum: 1}\n  - {name: h, pattern: '('}\n"
+        "  - {name: i, default: abc, max_length: 2}\n"
+        "steps: [{id: s, uses: core.noop, with: {value: '{{ parameters }}'}}]\n",
+        ["E180", "E180", "E180", "E180", "E181", "E182", "E183", "E184", "E180"],
+    ),
     "S6 a bad option": (
         "parameters: [{name: p, type: enum, options: [[1]]}]\nsteps: [{id: a, uses: core.noop, when: parameters.p}]\n",
         ["E181"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from ergon.errors import TemplateInvalid
@@ -12,12 +12,16 @@ from ergon.loading.report import Report
 from ergon.loading.rules.outline import Outline, Scope, Site
 from ergon.model.expressions import Reference, Template, parse_expression, parse_template
 from ergon.model.graph import EXPRESSION_INPUTS, LITERAL_INPUTS
+from ergon.model.policies import Cache, Retry
 from ergon.model.workflow import Workflow
 
 Role = Literal["value", "decision", "validate", "variable", "output"]
 
 MAX_WORK: Final = 2_000_000
 """What reading all different templates may cost, in about as many microseconds."""
+
+MAX_USES: Final = 500_000
+"""Reads that are looked into: aliases and `defaults` repeat templates that were read once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,8 @@ class Reader:
         """Whether every template could be read, so that what was not found is not used."""
         self._seen: dict[tuple[str, bool], tuple[Reference, ...]] = {}
         self._work = 0
+        defaults = outline.workflow.defaults
+        self._defaults = {name: getattr(defaults, name) for name in defaults.model_fields_set}
 
     def read(self) -> None:
         """Read them all."""
@@ -80,7 +86,6 @@ class Reader:
         value = View(site.scope, site, "value", site.scope.locals)
         decision = View(site.scope, site, "decision", site.scope.locals)
         item = View(site.scope, site, "value", site.inside.locals, site.is_leaf) if site.is_leaf else value
-        item_decision = View(site.scope, site, "decision", item.names, site.is_leaf)
         if "with_" in given:
             self._inputs(site, item)
         if "name" in given:
@@ -92,17 +97,26 @@ class Reader:
                 self._condition(need.when, (*path, "needs", index, "when"), decision)
         if "enabled" in given:
             self._value(step.enabled, (*path, "enabled"), decision)
-        if "timeout" in given:
-            self._value(step.timeout, (*path, "timeout"), item_decision)
-        if "retry" in given and step.retry is not None:
-            for key in ("attempts", "delay", "max_delay"):
-                self._value(getattr(step.retry, key), (*path, "retry", key), item_decision)
-        if step.cache is not None and step.cache.key is not None:
-            self._value(step.cache.key, (*path, "cache", "key"), item)
+        self._policies(step.timeout, step.retry, step.cache, path, item)
+        if self._defaults and step.uses is not None:
+            inherited = {name: value for name, value in self._defaults.items() if name not in given}
+            timeout, retry, cache = (inherited.get(name) for name in ("timeout", "retry", "cache"))
+            self._policies(timeout, retry, cache, ("defaults",), item)
         if "validate_" in given:
             self._validate(site, View(site.scope, site, "validate", item.names | {"output"}, site.is_leaf))
         if site.kind != "action":
             self._block(site, decision)
+
+    def _policies(self, timeout: object, retry: Retry | None, cache: Cache | None, path: Path, item: View) -> None:
+        """Read the policies of a step, its own or those that it inherits."""
+        if isinstance(timeout, str):
+            self._value(timeout, (*path, "timeout"), replace(item, role="decision"))
+        if retry is not None:
+            decision = replace(item, role="decision")
+            for key in ("attempts", "delay", "max_delay", "jitter"):
+                self._value(getattr(retry, key), (*path, "retry", key), decision)
+        if cache is not None and cache.key is not None:
+            self._value(cache.key, (*path, "cache", "key"), item)
 
     def _inputs(self, site: Site, view: View) -> None:
         uses = site.step.uses or ""
@@ -156,6 +170,11 @@ class Reader:
                 self._value(item, (*path, index), view)
 
     def _take(self, references: tuple[Reference, ...], path: Path, view: View) -> None:
+        if len(self.uses) + len(references) > MAX_USES:
+            if self._work <= MAX_WORK:
+                self._spend(MAX_WORK + 1, path)
+            self.complete = False
+            return
         for reference in references:
             self.uses.append(Use(reference, path, view))
 

@@ -183,7 +183,7 @@ def test_a_value_has_the_references_of_all_its_templates() -> None:
     ]
 
 
-def test_references_are_found_without_compiling() -> None:
+def test_references_are_found_without_compiling_s15() -> None:
     from ergon.model.expressions.program import _compiled
 
     before = _compiled.cache_info()
