@@ -363,6 +363,18 @@ def test_s29_the_first_in_the_journal_wins_whatever_the_order_in_the_file(bench:
     assert run.wait().output("race") == "B"
 
 
+def test_s29_the_rest_are_cancelled_also_those_that_follow_from_one_of_them(bench: Bench) -> None:
+    chain = [give_step("one"), give_step("two", needs=["one"]), give_step("three", needs=["two"])]
+    run = bench.run([race(*chain)])
+    assert (run.status_of("race.two"), run.status_of("race.three")) == ("cancelled", "cancelled")
+
+
+def test_s29_one_that_could_not_run_anyway_is_skipped_by_what_it_needs_outside(bench: Bench) -> None:
+    reads = give_step("reads", "{{ steps.off.output }}", needs=["one"])
+    run = bench.run([give_step("off", enabled=False), race(give_step("one"), reads)])
+    assert run.status_of("race.reads") == "skipped"
+
+
 def test_s29_one_failure_does_not_decide(bench: Bench) -> None:
     run = bench.start([race(fail_step("bad"), gate_step("good", 1))])
     run.until_step("race.bad", "failed")

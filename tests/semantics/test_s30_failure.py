@@ -61,6 +61,46 @@ def test_s30_a_step_that_the_failure_already_keeps_from_running_is_skipped(bench
     assert run.status_of("needs_it") == "skipped"
 
 
+@pytest.mark.parametrize("order", [1, -1], ids=["as_they_follow", "reversed"])
+def test_s30_what_a_stop_makes_of_a_step_does_not_depend_on_its_place_in_the_text(bench: Bench, order: int) -> None:
+    """S10: who needs what failed is skipped, and what the stop kept from starting is cancelled, however far off."""
+    steps = [
+        fail_step("bad"),
+        gate_step("held"),
+        give_step("needs_it", needs=["bad"]),
+        give_step("reads", "{{ steps.needs_it.output }}"),
+        give_step("next", needs=["held"]),
+        give_step("last", needs=["next"]),
+    ]
+    assert bench.run(steps[::order]).statuses == {
+        "bad": "failed",
+        "held": "cancelled",
+        "needs_it": "skipped",
+        "reads": "skipped",
+        "next": "cancelled",
+        "last": "cancelled",
+    }
+
+
+def test_s30_what_follows_from_a_handler_that_did_not_run_is_cancelled_throughout(bench: Bench) -> None:
+    run = bench.run(
+        [
+            give_step("good"),
+            give_step("handler", needs=[{"step": "good", "on": "failure"}]),
+            fail_step("bad", needs=["handler"]),
+            give_step("one", needs=["bad"]),
+            give_step("two", needs=["one"]),
+            give_step("three", needs=["two"]),
+        ]
+    )
+    assert [run.status_of(each) for each in ("handler", "one", "two", "three")] == [
+        "skipped",
+        "skipped",
+        "cancelled",
+        "cancelled",
+    ]
+
+
 def test_s30_finish_lets_independent_branches_go_on(bench: Bench) -> None:
     run = bench.start(workflow("finish", gate_step("held"), fail_step("bad"), give_step("after", needs=["held"])))
     run.until_step("bad", "failed")

@@ -21,6 +21,7 @@ from ergon.model import events as e
 from ergon.model.base import parse_duration
 from ergon.model.events import NO_DATA
 from ergon.model.expressions import Template, parse_template
+from ergon.model.order import levels
 from ergon.model.records import ErrorRecord
 from ergon.model.states import BodyState, BodyStatus, StepState, StepStatus, StopMode
 from ergon.ports import Clock
@@ -263,7 +264,8 @@ class Conductor:
 
     def _stop_children(self, body: BodyState, mode: StopMode) -> None:
         reason = STOP_REASONS[mode]
-        for child in body.children:
+        # Sources first, so that what becomes of a step does not depend on where it stands in the text (S10).
+        for child in [body.children[node.index] for level in levels(body.body) for node in level]:
             if child.settled:
                 continue
             is_block = child.node.kind != "action" or bool(child.bodies)
