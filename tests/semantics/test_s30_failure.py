@@ -101,6 +101,33 @@ def test_s30_what_follows_from_a_handler_that_did_not_run_is_cancelled_throughou
     ]
 
 
+def test_s30_a_handler_is_retried_and_may_have_something_to_stand_in(bench: Bench) -> None:
+    """S31, S33: it is a step like any other, though the run stops around it."""
+    after = [{"step": "bad", "on": "failure"}]
+    run = bench.run(
+        [
+            fail_step("bad"),
+            fail_step("again", inputs={"times": 1}, needs=after, retry=2),
+            fail_step("continues", needs=after, on_error={"continue": 7}),
+        ]
+    )
+    assert (run.status_of("again"), run.step("again").attempt) == ("succeeded", 2)
+    assert run.output("continues") == 7
+
+
+@pytest.mark.parametrize(
+    "keys", [{"inputs": {"times": 1}, "retry": 2}, {"on_error": {"continue": 7}}, {"on_error": {"step": "instead"}}]
+)
+def test_s36_what_always_runs_is_retried_and_stood_in_for_in_a_run_that_was_cancelled(
+    bench: Bench, keys: dict[str, Any]
+) -> None:
+    always = [{"step": "held", "on": "always"}]
+    run = bench.start([gate_step("held"), fail_step("clean", needs=always, **keys), give_step("instead", needs=always)])
+    run.until_step("held", "running")
+    run.send("cancel")
+    assert run.wait().status_of("clean") == "succeeded"
+
+
 def test_s30_finish_lets_independent_branches_go_on(bench: Bench) -> None:
     run = bench.start(workflow("finish", gate_step("held"), fail_step("bad"), give_step("after", needs=["held"])))
     run.until_step("bad", "failed")

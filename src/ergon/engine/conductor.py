@@ -203,7 +203,8 @@ class Conductor:
         self.waits.drop(step)
         details = {**data, "error": error.as_data(), **_inside(step)}
         stand_in = step.node.step.on_error
-        if stand_in is not None and step.body.stopping in ("", "failure"):
+        body = step.body
+        if stand_in is not None and (body.stopping in ("", "failure") or spared(step.node, body)):
             if stand_in.continues:
                 text = self.evaluator.reader.values.encode(stand_in.continue_)
                 self.succeed(step, text, {**details, "origin": "continued"})
