@@ -273,7 +273,7 @@ class Conductor:
             if child.status is _PENDING:
                 if why := refused(child.node, body):
                     self.skip(child, why)
-                elif not may_be_spared(child.node, mode):
+                elif not may_be_spared(child.node, body, mode):
                     self.cancel_now(child, reason)
             elif mode != "cancel_all" and spared(child.node, body):
                 continue

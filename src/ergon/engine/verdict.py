@@ -84,7 +84,10 @@ def satisfied(edge: Edge, source: StepState, node: Node) -> bool:
 
 
 def spared(node: Node, body: BodyState) -> bool:
-    """Say whether a body that stops may still run a step: by an edge of its own, or by what it follows from."""
+    """Say whether a body that stops may still run a step: by an edge of its own, or by what it follows from.
+
+    What stands in for a step that may still run, may run too.
+    """
     kinds = _SPARED[body.stopping]
     for edge in node.edges:
         if edge.index < 0 or edge.kind != "order":
@@ -92,17 +95,21 @@ def spared(node: Node, body: BodyState) -> bool:
         source = body.children[edge.index]
         if edge.on in kinds and source.settled:
             return True
+    if node.serves >= 0 and spared(body.children[node.serves].node, body):
+        return True
     if body.stopping != "failure" or not node.handles:
         return False
     return any(_ran_spared(body.children[edge.index], body) for edge in node.edges if edge.index >= 0)
 
 
-def may_be_spared(node: Node, mode: StopMode) -> bool:
+def may_be_spared(node: Node, body: BodyState, mode: StopMode) -> bool:
     """Say whether a pending step is kept until its sources settle, when its body stops."""
     if mode == "failure":
         return node.handles
     kinds = _SPARED[mode]
-    return any(edge.kind == "order" and edge.on in kinds and edge.index >= 0 for edge in node.edges)
+    if any(edge.kind == "order" and edge.on in kinds and edge.index >= 0 for edge in node.edges):
+        return True
+    return node.serves >= 0 and may_be_spared(body.children[node.serves].node, body, mode)
 
 
 def _ran_spared(step: StepState, body: BodyState) -> bool:
