@@ -363,6 +363,28 @@ def test_s29_the_first_in_the_journal_wins_whatever_the_order_in_the_file(bench:
     assert run.wait().output("race") == "B"
 
 
+def test_s29_the_rest_are_cancelled_also_those_that_follow_from_one_of_them(bench: Bench) -> None:
+    chain = [give_step("one"), give_step("two", needs=["one"]), give_step("three", needs=["two"])]
+    run = bench.run([race(*chain)])
+    assert (run.status_of("race.two"), run.status_of("race.three")) == ("cancelled", "cancelled")
+
+
+def test_s29_one_that_could_not_run_anyway_is_skipped_by_what_it_needs_outside(bench: Bench) -> None:
+    reads = give_step("reads", "{{ steps.off.output }}", needs=["one"])
+    run = bench.run([give_step("off", enabled=False), race(give_step("one"), reads)])
+    assert run.status_of("race.reads") == "skipped"
+
+
+def test_s29_what_the_winner_goes_on_from_makes_the_run_partial(bench: Bench) -> None:
+    """S22, S26: a race hides who lost it, and not what failed inside the one that won."""
+    fan = {"id": "fan", "for_each": [1], "on_item_error": "continue", "steps": [fail_step("x")]}
+    assert bench.run([race(fan)]).status == "partial"
+    both = {"id": "both", "parallel": [fail_step("y", optional=True), give_step("z")]}
+    assert bench.run([race(both)]).status == "partial"
+    lost = fail_step("lost", optional=True)
+    assert bench.run([race(lost, give_step("won", needs=["lost"]))]).status == "succeeded"
+
+
 def test_s29_one_failure_does_not_decide(bench: Bench) -> None:
     run = bench.start([race(fail_step("bad"), gate_step("good", 1))])
     run.until_step("race.bad", "failed")

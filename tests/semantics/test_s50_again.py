@@ -141,6 +141,29 @@ def test_s50_a_cancelled_for_each_goes_on_with_the_items_that_succeeded(bench: B
     assert again.step("fan[0]").attempt == 1
 
 
+LAST: list[Step] = [give_step("first"), gate_step("last", 1, needs=[{"step": "first", "on": "always"}])]
+
+
+def test_s50_a_run_that_was_cancelled_while_its_last_step_came_to_its_end_just_ends(bench: Bench) -> None:
+    run = bench.start({"steps": LAST, "outputs": {"one": "{{ steps.last.output }}"}})
+    run.until_step("last", "running")
+    run.send("cancel")
+    run.until(lambda: bool(run.events("run_stopping")), "it is being cancelled")
+    bench.gates["last"].open()
+    assert (run.wait().status, run.status_of("last")) == ("cancelled", "succeeded")
+    again = run.resume()
+    assert (again.status, again.outputs, again.step("last").attempt) == ("succeeded", {"one": 1}, 1)
+
+
+def test_s50_a_run_that_was_out_of_time_while_its_last_step_came_to_its_end_too(timed: Bench, clock: FakeClock) -> None:
+    run = timed.start({"settings": {"timeout": 10}, "steps": LAST})
+    run.until_step("last", "running")
+    clock.advance(11)
+    timed.gates["last"].open()
+    assert (run.wait().status, run.status_of("last")) == ("failed", "succeeded")
+    assert run.resume().status == "succeeded"
+
+
 def test_s50_a_loop_goes_on_with_its_iteration(bench: Bench) -> None:
     loop = {
         "id": "loop",

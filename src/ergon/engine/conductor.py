@@ -21,6 +21,7 @@ from ergon.errors import TemplateFailed
 from ergon.model import events as e
 from ergon.model.events import NO_DATA
 from ergon.model.expressions import Template, parse_template
+from ergon.model.order import levels
 from ergon.model.records import ErrorRecord
 from ergon.model.states import BodyState, BodyStatus, StepState, StepStatus, StopMode
 from ergon.ports import Clock
@@ -202,7 +203,8 @@ class Conductor:
         self.waits.drop(step)
         details = {**data, "error": error.as_data(), **_inside(step)}
         stand_in = step.node.step.on_error
-        if stand_in is not None and step.body.stopping in ("", "failure"):
+        body = step.body
+        if stand_in is not None and (body.stopping in ("", "failure") or spared(step.node, body)):
             if stand_in.continues:
                 text = self.evaluator.reader.values.encode(stand_in.continue_)
                 self.succeed(step, text, {**details, "origin": "continued"})
@@ -263,14 +265,15 @@ class Conductor:
 
     def _stop_children(self, body: BodyState, mode: StopMode) -> None:
         reason = STOP_REASONS[mode]
-        for child in body.children:
+        # Sources first, so that what becomes of a step does not depend on where it stands in the text (S10).
+        for child in [body.children[node.index] for level in levels(body.body) for node in level]:
             if child.settled:
                 continue
             is_block = child.node.kind != "action" or bool(child.bodies)
             if child.status is _PENDING:
                 if why := refused(child.node, body):
                     self.skip(child, why)
-                elif not may_be_spared(child.node, mode):
+                elif not may_be_spared(child.node, body, mode):
                     self.cancel_now(child, reason)
             elif mode != "cancel_all" and spared(child.node, body):
                 continue

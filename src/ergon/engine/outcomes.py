@@ -63,7 +63,7 @@ class Outcomes:
     def failed(self, step: StepState, record: ErrorRecord, data: Mapping[str, object] = NO_DATA) -> None:
         """Go on from an attempt that failed: with the next one, or with the step's failure (S33)."""
         delay = None
-        if not step.body.stopping:
+        if not step.body.stopping or spared(step.node, step.body):
             try:
                 delay = next_delay(
                     step.node.step.retry,

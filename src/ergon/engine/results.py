@@ -57,12 +57,19 @@ def gathers(step: StepState) -> str:
 
 
 def has_tolerated(body: BodyState) -> bool:
-    """Say whether a body hides failures of optional steps or of items, which makes its run partial."""
+    """Say whether a body hides failures of optional steps or of items, which makes its run partial.
+
+    Those who lost a race that another one won do not count: nothing of them is wanted any more.
+    """
+    winner = body.owner.winner if body.owner is not None else ""
     for child in body.children:
+        if winner and child.node.id != winner:
+            continue
         if child.tolerated or (child.status is StepStatus.FAILED and child.node.step.optional):
             return True
-        ended_well = child.status is StepStatus.SUCCEEDED and not child.winner
-        if ended_well and any(has_tolerated(inner) for inner in (child.bodies or {}).values()):
+        if child.status is StepStatus.SUCCEEDED and any(
+            has_tolerated(inner) for inner in (child.bodies or {}).values()
+        ):
             return True
     return False
 

@@ -133,5 +133,10 @@ class Resuming:
 
 
 def _unfinished(state: RunState) -> bool:
-    """Say whether steps of an ended run were never decided on: its variables could not be resolved."""
-    return state.root is not None and state.root.unsettled > 0
+    """Say whether an ended run can go on though none of its steps runs again.
+
+    Some were never decided on, since its variables could not be resolved; or it was cut off while its last ones ran,
+    which were not.
+    """
+    root = state.root
+    return root is not None and (root.unsettled > 0 or root.stopping in ("cancel", "cancel_all", "timeout"))

@@ -32,6 +32,9 @@ START: Final = Verdict("start")
 
 def judge(node: Node, body: BodyState | None, around: BodyState | None) -> Verdict:
     """Say what becomes of a step; `body` holds it (None: an item not made yet), `around` encloses its body."""
+    if body is not None and body.stopping and not spared(node, body):
+        why = refused(node, body)
+        return Verdict("skip", why) if why else Verdict("cancel", STOP_REASONS[body.stopping])
     for edge in node.edges:
         source = body.children[edge.index] if body is not None and edge.index >= 0 else _source(edge, body, around)
         # A success satisfies nearly every edge; the rest is asked for in full.
@@ -41,18 +44,21 @@ def judge(node: Node, body: BodyState | None, around: BodyState | None) -> Verdi
             return Verdict("skip", _why(edge, source))
     if node.serves >= 0 and body is not None and not _called_for(body.children[node.serves]):
         return Verdict("skip", f"'{body.children[node.serves].node.id}' did not need it")
-    if body is not None and body.stopping and not spared(node, body):
-        return Verdict("cancel", STOP_REASONS[body.stopping])
     return START
 
 
 def refused(node: Node, body: BodyState) -> str:
-    """Say why a pending step cannot start any more, if a source that has settled already keeps it from it."""
+    """Say why a pending step cannot start any more, if a source that has settled already keeps it from it.
+
+    A source that was cancelled does not: whoever stops it stops also what follows from it.
+    """
+    around = body.owner.body if body.owner is not None else None
     for edge in node.edges:
-        if edge.index >= 0:
-            source = body.children[edge.index]
-            if source.settled and not satisfied(edge, source, node):
-                return _why(edge, source)
+        source = _source(edge, body, around)
+        if source is None or not source.settled or source.status is _CANCELLED:
+            continue
+        if not satisfied(edge, source, node):
+            return _why(edge, source)
     return ""
 
 
@@ -78,7 +84,10 @@ def satisfied(edge: Edge, source: StepState, node: Node) -> bool:
 
 
 def spared(node: Node, body: BodyState) -> bool:
-    """Say whether a body that stops may still run a step: by an edge of its own, or by what it follows from."""
+    """Say whether a body that stops may still run a step: by an edge of its own, or by what it follows from.
+
+    What stands in for a step that may still run, may run too.
+    """
     kinds = _SPARED[body.stopping]
     for edge in node.edges:
         if edge.index < 0 or edge.kind != "order":
@@ -86,17 +95,21 @@ def spared(node: Node, body: BodyState) -> bool:
         source = body.children[edge.index]
         if edge.on in kinds and source.settled:
             return True
+    if node.serves >= 0 and spared(body.children[node.serves].node, body):
+        return True
     if body.stopping != "failure" or not node.handles:
         return False
     return any(_ran_spared(body.children[edge.index], body) for edge in node.edges if edge.index >= 0)
 
 
-def may_be_spared(node: Node, mode: StopMode) -> bool:
+def may_be_spared(node: Node, body: BodyState, mode: StopMode) -> bool:
     """Say whether a pending step is kept until its sources settle, when its body stops."""
     if mode == "failure":
         return node.handles
     kinds = _SPARED[mode]
-    return any(edge.kind == "order" and edge.on in kinds and edge.index >= 0 for edge in node.edges)
+    if any(edge.kind == "order" and edge.on in kinds and edge.index >= 0 for edge in node.edges):
+        return True
+    return node.serves >= 0 and may_be_spared(body.children[node.serves].node, body, mode)
 
 
 def _ran_spared(step: StepState, body: BodyState) -> bool:
