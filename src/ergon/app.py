@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from ergon.adapters.clocks.system import SystemClock
 from ergon.adapters.doors import adapter
-from ergon.engine.engine import Engine, Equipment
+from ergon.engine.engine import Engine
+from ergon.engine.equipment import Equipment
 from ergon.engine.graphs import Graphs
 from ergon.engine.handle import Handle
 from ergon.engine.history import History

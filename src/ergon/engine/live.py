@@ -373,6 +373,8 @@ class LiveRun:
         match command.kind:
             case "pause":
                 self.pause(f"asked by {command.actor}" if command.actor else "asked")
+            case "cancel" if command.data.get("gives_way"):
+                self.give_way()
             case "cancel":
                 self.cancel(command.actor)
             case "signal":
