@@ -357,13 +357,14 @@ class Engine:
 
     def _free(self, lease: Lease, error: BaseException | None) -> None:
         # Whoever waits for the run may resume it at once, here or elsewhere: it is told when the run is free.
-        means, run = self._means, lease.run
+        means, handle = self._means, self._handles.get(lease.run)
         assert means is not None
-        lease.release(lambda: means.acknowledgements.deliver(lambda: self._rested(run, error)))
+        lease.release(lambda: means.acknowledgements.deliver(lambda: self._rested(handle, error)))
 
-    def _rested(self, run: str, error: BaseException | None) -> None:
-        handle = self._handles.pop(run, None)
+    def _rested(self, handle: Handle | None, error: BaseException | None) -> None:
         if handle is not None:
+            if self._handles.get(handle.run) is handle:  # it may be back already
+                del self._handles[handle.run]
             handle.rest(error)
         if not self._closed:
             self._ask_again()

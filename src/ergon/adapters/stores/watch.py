@@ -110,7 +110,8 @@ class Watch:
                 db, self._where, self._version = self._connect(), where, 0
             version = -1 if db is None else db.execute("PRAGMA data_version").fetchone()[0]
             changed, self._version = version != self._version, version
-            if ((changed and self._foreign()) or self._stirs()) and not first:
+            foreign = changed and self._foreign()
+            if not first and (foreign or self._stirs()):
                 self.notify()
         except (sqlite3.Error, OSError, StoreError):  # it is being made, replaced or removed: look again
             if db is not None:
