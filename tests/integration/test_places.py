@@ -192,6 +192,23 @@ def _in_line(app: App) -> int:
     return int(app.store._read(lambda db: db.execute(query).fetchone()[0]))
 
 
+def test_s54_a_process_that_stands_still_keeps_nobody_in_the_line_waiting(runs: Runs, app: App) -> None:
+    first = runs.start()
+    runs.until_inside(first)
+    second = runs.start()
+    wait_until(lambda: _in_line(app) == 1, "the second one stands in the line")
+    third = runs.start()
+    wait_until(lambda: _in_line(app) == 2, "the third one stands in the line")
+    second.send_signal(signal.SIGSTOP)
+    runs.go()
+    for process in (first, third):
+        assert _document(process)["status"] == "succeeded"
+    assert _statuses(app) == ["queued", "succeeded", "succeeded"]
+    second.send_signal(signal.SIGCONT)
+    assert _document(second)["status"] == "succeeded"
+    assert len(runs.logged()) == 3
+
+
 def test_s54_a_kernel_and_a_command_line_share_the_place(runs: Runs, app: App) -> None:
     ours = app.start(app.load(runs.folder / "alone.ergon.yaml"), {})
     wait_until(lambda: runs.inside() == os.getpid(), "our run is inside")
