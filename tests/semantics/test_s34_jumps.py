@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tests.semantics import deeds
 from tests.semantics.deeds import fail_step, gate_step, give_step
 
 from ergon.testing.clock import FakeClock
@@ -112,3 +113,26 @@ def test_s34_after_a_resume_on_a_clock_that_was_set_back_the_due_time_holds(
     assert [wait.due for wait in timed.store.waits(run.id)] == []
     clock.advance(300)
     run.wait()
+
+
+def test_s30_what_ended_last_is_undone_first_whatever_the_clock_says(timed: Bench, clock: FakeClock) -> None:
+    deeds.UNDONE.clear()
+    made = [{"id": name, "uses": "trial.make", "with": {"value": name}} for name in "abc"]
+    steps = [made[0], gate_step("g", needs=["a"]), {**made[1], "needs": ["g"]}, {**made[2], "needs": ["b"]}]
+    bad = fail_step("bad", needs=["c"])
+    run = timed.start({"settings": {"on_failure": "rollback"}, "steps": [*steps, bad]})
+    timed.settle()
+    clock.jump(-HOUR)
+    timed.gates["g"].open()
+    assert run.wait().status == "failed"
+    assert [value for _, value in deeds.UNDONE] == ["c", "b", "a"]
+
+
+def test_s30_the_step_that_failed_first_is_named_whatever_the_clock_says(timed: Bench, clock: FakeClock) -> None:
+    late = {"id": "late", "uses": "trial.gated_failure", "with": {"name": "g"}}
+    run = timed.start({"settings": {"on_failure": "finish"}, "steps": [late, fail_step("first")]})
+    run.until_step("first", "failed")
+    clock.jump(-HOUR)
+    timed.gates["g"].open()
+    run.wait()
+    assert run.state.failed_step == "first"
