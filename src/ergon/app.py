@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from ergon.adapters.clocks.system import SystemClock
 from ergon.adapters.doors import adapter
-from ergon.engine.engine import Engine, Equipment
+from ergon.engine.engine import Engine
+from ergon.engine.equipment import Equipment
+from ergon.engine.graphs import Graphs
 from ergon.engine.handle import Handle
 from ergon.engine.history import History
 from ergon.engine.logs import Lines, LogLine, LogWriter
@@ -64,7 +66,7 @@ class App:
         self._lock = threading.RLock()
         self._engines: dict[bool, Engine] = {}
         self._catalogs: dict[str, ActionCatalog] = {}
-        self._graphs: dict[str, Graph] = {}
+        self._graphs = Graphs()
 
     # ---- parts ---------------------------------------------------------------------------------------------------
 
@@ -202,11 +204,11 @@ class App:
 
     def graph(self, sha256: str) -> Graph:
         """Give the compiled graph of a definition that a run kept."""
-        with self._lock:
-            if sha256 not in self._graphs:
-                text = self._definition(sha256)
-                self._graphs[sha256] = compile_graph(Workflow.model_validate_json(text), sha256=sha256)
-            return self._graphs[sha256]
+
+        def compiled() -> Graph:
+            return compile_graph(Workflow.model_validate_json(self._definition(sha256)), sha256=sha256)
+
+        return self._graphs.get(sha256, compiled)
 
     def _definition(self, sha256: str) -> str:
         try:
@@ -218,10 +220,7 @@ class App:
         """Compile a workflow, once, and give it with its definition's canonical text."""
         text = definition_text(workflow)
         sha256 = definition_hash(text)
-        with self._lock:
-            if sha256 not in self._graphs:
-                self._graphs[sha256] = compile_graph(workflow, sha256=sha256)
-            return self._graphs[sha256], text
+        return self._graphs.get(sha256, lambda: compile_graph(workflow, sha256=sha256)), text
 
     # ---- runs ----------------------------------------------------------------------------------------------------
 
@@ -323,7 +322,7 @@ class App:
         given = secrets_by_name(source.workflow, child.parameters)
         parameters = parameters_from(source.workflow, given, from_text=False)
         return OpenedChild(
-            sha256=graph.sha256,
+            graph=graph,
             text=text,
             name=source.workflow.name,
             parameters=self.values.encode(parameters),

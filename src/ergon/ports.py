@@ -18,6 +18,8 @@ from ergon.model.records import (
     CacheRecord,
     Command,
     Owner,
+    Place,
+    Placed,
     Pruned,
     RunRecord,
     Statistics,
@@ -97,6 +99,14 @@ class Store(Protocol):
     def owner(self, run: str) -> Owner | None:
         """Say who owns a run; None if nobody alive does."""
 
+    def take_place(self, place: Place) -> Placed:
+        """Give a run that this process owns a place among the runs of its workflow, if one is free for it (S54).
+
+        A run has a place from then on, or from its `run_started`, until its lease is released or its owner dies.
+        It is free for the first in the line; one that does not take it at once, because its process has stopped or
+        is full, is passed over. Decided for all processes at once; may be asked again. Raises `LeaseLost`.
+        """
+
     def run(self, reference: str) -> RunRecord:
         """Give a run by id, unique prefix, or `last`; raises `RunNotFound`."""
 
@@ -127,11 +137,14 @@ class Store(Protocol):
     def send(self, command: Command) -> int:
         """Leave a command for whoever owns its run; gives its number."""
 
-    def commands(self, run: str) -> list[Command]:
-        """Give a run's commands that were not carried out yet, in order."""
+    def commands(self, run: str = "") -> list[Command]:
+        """Give the commands that were not carried out yet, of one run or of all, in order."""
 
     def watch(self, notify: Callable[[], None]) -> Callable[[], None]:
-        """Call `notify`, from any thread, within 100 ms of a change by anybody else; gives what ends it (S45)."""
+        """Call `notify`, from any thread, within 100 ms of a change by anybody else; gives what ends it (S45).
+
+        The end of a process whose run had a place that a run of this store waits for is such a change (S54).
+        """
 
     def prune(self, *, before: float | None, keep: int) -> Pruned:
         """Forget ended runs that ended before `before` (UTC seconds), always keeping the newest `keep` a workflow."""

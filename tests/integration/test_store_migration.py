@@ -12,6 +12,7 @@ from tests.integration.store_process import Remote, url_of
 from ergon.adapters.stores.schema import SCHEMA, Schema
 from ergon.adapters.stores.sqlite import SqliteStore
 from ergon.errors import StoreBusy, StoreDamaged, StoreError, StoreNewer
+from ergon.model.records import Place, Placed
 from ergon.testing.journals import Scribe
 
 NEXT = replace(
@@ -92,4 +93,21 @@ def test_a_version_from_which_no_way_leads_is_said(tmp_path: Path) -> None:
     store = SqliteStore(url, schema=replace(NEXT, version=SCHEMA.version + 3))
     with pytest.raises(StoreDamaged, match="from which no way leads"):
         store.runs()
+    store.close()
+
+
+def test_a_store_without_places_gets_them_s43_s54(tmp_path: Path) -> None:
+    """As the first version wrote it: its journals stay, and its runs take places from then on."""
+    url = _old(tmp_path)
+    path = tmp_path / "home" / "runs.db"
+    with sqlite3.connect(path) as db:
+        db.execute("DROP TABLE places")
+        db.execute("PRAGMA user_version = 1")
+    db.close()
+    store = SqliteStore(url)
+    lease = store.claim("r")
+    assert store.take_place(Place("r", lease.epoch, "flow", most=1, rank=0.0)) == Placed(has=True)
+    assert _ask(path, "PRAGMA user_version") == SCHEMA.version
+    assert _ask(path, "SELECT count(*) FROM places") == 1
+    assert len(store.events("r")) == 4
     store.close()

@@ -28,6 +28,8 @@ class Blocks:
         self._state = conductor.state
         self._evaluator = conductor.evaluator
         self._reader = conductor.evaluator.reader
+        self._begun: dict[StepState, float] = {}
+        """Monotonic time at which the newest iteration of a loop with `every` began in this process."""
 
     # ---- opening -------------------------------------------------------------------------------------------------
 
@@ -78,8 +80,13 @@ class Blocks:
         self._journal.emit(e.BODY_OPENED, path, 0, {"owner": step.path, "index": index})
         assert step.bodies is not None
         body = step.bodies[index]
+        self._note_begin(step)
         self._do.scheduler.entered(body)
         return body
+
+    def _note_begin(self, step: StepState) -> None:
+        if step.node.step.every is not None:
+            self._begun[step] = self._do.waits.monotonic()
 
     # ---- for_each ------------------------------------------------------------------------------------------------
 
@@ -188,6 +195,7 @@ class Blocks:
             self.body_settled(self._state.steps[path].body)
             return False
         self._journal.emit(e.STEP_STARTED, path, 1)
+        self._note_begin(step)
         leaf = self._state.steps[path]
         self._do.attempts.expect(leaf)
         self._journal.after(lambda: self._do.attempts.launch(leaf))
@@ -199,12 +207,23 @@ class Blocks:
         """Begin iteration `index`, if its time has come and its test holds."""
         every = step.node.step.every
         if every is not None and index > 0 and step.bodies:
-            due = step.bodies[index - 1].opened_at + every
-            if self._journal.now() < due:
+            rest = self._rest(step, step.bodies[index - 1].opened_at, every)
+            if rest > 0:
+                due = self._journal.now() + rest
                 self._journal.emit(e.STEP_WAITING, step.path, 0, {"why": "every", "due": due})
                 self.wait_for_turn(step)
                 return
         self._test(step, index)
+
+    def _rest(self, step: StepState, opened_at: float, every: float) -> float:
+        """Give the seconds until the next iteration is due, whatever the wall clock did since the last began (S34).
+
+        Only for one that began in another process is that clock all there is to go by.
+        """
+        begun = self._begun.pop(step, None)
+        if begun is None:
+            return opened_at + every - self._journal.now()
+        return begun + every - self._do.waits.monotonic()
 
     def wait_for_turn(self, step: StepState) -> None:
         """Arm the timer of a loop that waits for the time of its next iteration."""

@@ -41,8 +41,7 @@ class Children:
     def _loaded(self, step: StepState, child: Child) -> tuple[OpenedChild, str, float | None]:
         """Load a child, and give it with its variables and its time limit."""
         opened = self._means.open_child(child, step.body.frame.folder)
-        graph = self._do.state.graph_of(opened.sha256)
-        frame = Frame(graph=graph, parameters=opened.parameters, folder=opened.folder)
+        frame = Frame(graph=opened.graph, parameters=opened.parameters, folder=opened.folder)
         self._services.hide(named_secrets(frame, self._services.values))
         text, error = self._services.variables(self._do.evaluator, frame)
         if error is not None:
@@ -61,8 +60,8 @@ class Children:
             self.outcomes.failed(step, self._do.error(error, step.attempt))
             return
         opened, variables, limit = loaded
-        self._do.journal.define(opened.sha256, opened.text)
-        data: dict[str, object] = {"definition": opened.sha256, "name": opened.name}
+        self._do.journal.define(opened.graph.sha256, opened.text)
+        data: dict[str, object] = {"definition": opened.graph.sha256, "name": opened.name}
         data |= {"folder": opened.folder, "file": opened.file}
         if limit is not None:
             data["timeout"] = limit

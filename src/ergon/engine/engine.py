@@ -5,76 +5,39 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-import threading
-from collections.abc import Callable, Mapping, Set
+import time
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
-from ergon.engine.admission import Admission, Ticket
+from ergon.engine.admission import WEIGHT, Admission, Ticket
 from ergon.engine.bus import Bus
 from ergon.engine.caching import Caching
+from ergon.engine.equipment import Equipment
 from ergon.engine.evaluator import Evaluator
 from ergon.engine.handle import Handle
 from ergon.engine.journal import Acknowledgements
 from ergon.engine.live import LiveRun
-from ergon.engine.means import Means, OpenedChild
-from ergon.engine.processes import end_survivor
+from ergon.engine.means import Means
+from ergon.engine.processes import end_survivors
+from ergon.engine.queued import Queued, is_stale
 from ergon.engine.recovery import lost_attempts
 from ergon.engine.secrets import named_secrets
 from ergon.engine.services import Services
-from ergon.engine.values import Values
-from ergon.engine.workspace import Workspace
-from ergon.errors import ErgonError, NotPossible, StoreError
+from ergon.engine.thread import LoopThread, closed
+from ergon.errors import ErgonError, NotPossible, RunNotFound, StoreError
 from ergon.model import events as e
 from ergon.model.apply import fold
-from ergon.model.directives import Child
 from ergon.model.events import Event
 from ergon.model.policies import Durability
-from ergon.model.records import Command
+from ergon.model.records import Command, Place, Placed
 from ergon.model.states import RunState
-from ergon.ports import Catalog, Change, Clock, Executor, Lease, Store, Vault
+from ergon.ports import Change, Lease, Store
 
 _SWITCH_INTERVAL: Final = 0.0005
 """Seconds after which a computing thread hands the interpreter over: 20 times as many handoffs as by default."""
+_GAVE_WAY: Final = "a newer run of the workflow was started"
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True, slots=True)
-class Equipment:
-    """What an engine is built of."""
-
-    store: Store
-    values: Values
-    vault: Vault
-    catalog: Callable[[str], Catalog]
-    executors: Callable[[asyncio.AbstractEventLoop], Mapping[str, Executor]]
-    clock: Callable[[asyncio.AbstractEventLoop], Clock]
-    workspace: Workspace
-    open_child: Callable[[Child, str], OpenedChild]
-    facts: Mapping[str, object] = field(default_factory=dict)
-    """What `run_started` records of this process: pid, host, version."""
-    concurrency: int = 8
-    """Actions at once in a run."""
-    overrules: bool = False
-    """Whether `concurrency` counts more than what a workflow says of itself (S57)."""
-    runs: int = 10
-    """Runs at once in this process."""
-
-
-@dataclass(slots=True)
-class _Queued:
-    handle: Handle
-    lease: Lease
-    durability: Durability
-    ready: Callable[[LiveRun], None]
-    secrets: Mapping[str, str]
-
-    @property
-    def is_new(self) -> bool:
-        """Whether nothing of it has happened yet but its creation."""
-        state = self.handle.state
-        return state.root is None and not state.ended
 
 
 class Engine:
@@ -83,59 +46,24 @@ class Engine:
     def __init__(self, equipment: Equipment) -> None:
         self._with = equipment
         self.bus = Bus()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
+        self._thread = LoopThread(name="ergon-engine", prepare=self._prepare, shut=self._shut)
         self._means: Means | None = None
-        self._starting = threading.Lock()
-        self._ready = threading.Event()
-        self._fault: BaseException | None = None
         self._admission = Admission(limit=equipment.runs)
-        self._queued: dict[str, _Queued] = {}
+        self._queued: dict[str, Queued] = {}
         self._live: dict[str, LiveRun] = {}
         self._handles: dict[str, Handle] = {}
+        self._outstanding = 0
+        """What the engine itself waits for in other threads: places, and survivors that end."""
         self._unwatch: Callable[[], None] | None = None
         self._interval = sys.getswitchinterval()
         self._closed = False
 
     # ---- the loop ------------------------------------------------------------------------------------------------
 
-    def _ensure(self) -> asyncio.AbstractEventLoop:
-        if self._closed:
-            raise NotPossible(what="start or resume a run", reason="the engine is closed")
-        with self._starting:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._main, name="ergon-engine", daemon=True)
-                self._thread.start()
-                self._ready.wait()
-        if self._fault is not None:
-            raise self._fault
-        loop = self._loop
-        assert loop is not None
-        return loop
-
-    def _main(self) -> None:
-        loop = asyncio.new_event_loop()
-        asyncio.set_event_loop(loop)
-        self._pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="ergon-io")
-        try:
-            self._means = self._equip(loop)
-        except BaseException as error:  # handed to whoever asked for the engine
-            self._fault = error
-            loop.close()
-            return
-        finally:
-            self._loop = loop
-            self._ready.set()
-        try:
-            loop.run_forever()
-        finally:
-            loop.run_until_complete(self._shut())
-            self._pool.shutdown(wait=False, cancel_futures=True)
-            loop.close()
-
-    def _equip(self, loop: asyncio.AbstractEventLoop) -> Means:
+    def _prepare(self, loop: asyncio.AbstractEventLoop) -> None:
         equipment = self._with
-        return Means(
+        self._pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="ergon-io")
+        self._means = Means(
             loop=loop,
             pool=self._pool,
             store=equipment.store,
@@ -156,23 +84,33 @@ class Engine:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._closed = True
+        self._abandon()
 
     def call(self, function: Callable[[], _T]) -> _T:
-        """Call a function in the engine's thread and give its result."""
-        return self._call(self._ensure(), function)
+        """Call a function in the engine's thread and give its result; raises `NotPossible` when it is closed."""
+        self._thread.start()
+        return self._thread.call(function)
 
-    @staticmethod
-    def _call(loop: asyncio.AbstractEventLoop, function: Callable[[], _T]) -> _T:
-        future: Future[_T] = Future()
+    def _aside(self, work: Callable[[], _T], then: Callable[[_T | None, Exception | None], None]) -> None:
+        """Do what may take a while in another thread, and what follows in the loop."""
 
-        def run() -> None:
+        def did() -> None:
+            result, error = None, None
             try:
-                future.set_result(function())
-            except BaseException as error:  # handed to the caller whole
-                future.set_exception(error)
+                result = work()
+            except Exception as raised:  # handed on whole
+                error = raised
+            self._thread.post(lambda: did_it(result, error))
 
-        loop.call_soon_threadsafe(run)
-        return future.result()
+        def did_it(result: _T | None, error: Exception | None) -> None:
+            self._outstanding -= 1
+            if not self._closed:
+                then(result, error)
+
+        self._outstanding += 1
+        self._pool.submit(did)
 
     # ---- starting ------------------------------------------------------------------------------------------------
 
@@ -199,7 +137,7 @@ class Engine:
     def _create(
         self, run: str, created: Mapping[str, object], parameters: str, definition: str, durability: Durability
     ) -> tuple[Lease, Event]:
-        self._ensure()
+        self._thread.start()
         means = self._means
         assert means is not None
         lease = means.store.claim(run)
@@ -238,16 +176,13 @@ class Engine:
         """
         try:
             fold(state, events)
-            for step in lost_attempts(state):
-                if step.process is not None:
-                    end_survivor(*step.process)
-            handle = Handle(state)
-            queued = _Queued(handle, lease, durability, ready, self._secrets_of(state))
-            self.call(lambda: self._enqueue(queued))
+            survivors = [step.process for step in lost_attempts(state) if step.process is not None]
+            queued = Queued(Handle(state), lease, durability, ready, self._secrets_of(state))
+            self.call(lambda: self._enqueue(queued, survivors))
         except BaseException:
             lease.release()
             raise
-        return handle
+        return queued.handle
 
     def _secrets_of(self, state: RunState) -> dict[str, str]:
         """Read the secrets that a run names; one that the vault has not is an error where it is used (S48)."""
@@ -258,11 +193,28 @@ class Engine:
                 found[name] = self._with.vault.get(name)
         return found
 
-    def _enqueue(self, queued: _Queued) -> None:
+    def _enqueue(self, queued: Queued, survivors: list[tuple[int, float]]) -> None:
+        """Take a run in; it stands in no line before what its dead owner has left running is gone (S35)."""
+        if self._closed:
+            raise closed()
+        if self._unwatch is None:
+            self._unwatch = self._with.store.watch(self._changed)
+        run = queued.handle.run
+        self._handles[run] = queued.handle
+        self._queued[run] = queued
+        if survivors:
+            self._aside(lambda: end_survivors(survivors), lambda _, error: self._line_up(queued))
+        else:
+            self._line_up(queued)
+
+    def _line_up(self, queued: Queued) -> None:
+        """Let a run wait for its turn."""
         state, means = queued.handle.state, self._means
         assert means is not None
+        if self._queued.get(state.run) is not queued:
+            return  # it was let go of meanwhile
         settings = state.frame.graph.workflow.settings
-        ticket = Ticket(
+        ticket = queued.ticket = Ticket(
             run=state.run,
             workflow=state.frame.graph.workflow.name,
             priority=state.start.get("priority", "immediate"),  # type: ignore[arg-type]  # checked when created
@@ -270,46 +222,88 @@ class Engine:
             max_runs=settings.max_runs,
             overlap=settings.overlap,
         )
-        self._handles[state.run] = queued.handle
-        self._queued[state.run] = queued
-        if self._unwatch is None:
-            self._unwatch = self._with.store.watch(self._changed)
-        others = self._admission.of(ticket.workflow)
-        full = ticket.max_runs is not None and len(others) >= ticket.max_runs
-        self._admission.queued.append(ticket)
-        if full and queued.is_new and ticket.overlap == "cancel":
-            self._make_room(others)
-        if full and queued.is_new and ticket.overlap == "skip":
-            self._turn_away(state.run, "another run of the workflow was under way")
+        self._admission.add(ticket)
+        if ticket.needs_place and queued.is_new and ticket.overlap in ("skip", "cancel"):
+            self._admission.ask_now(ticket)
+            self._ask(queued, ticket, at_once=True)
         self._admit()
         if state.run in self._queued:
-            self._look_for_commands([state.run])
+            self._look_for_commands()
 
-    def _make_room(self, runs: list[str]) -> None:
-        """Cancel the runs of a workflow for a new one, as `overlap: cancel` says."""
-        for run in runs:
-            queued = self._queued.get(run)
-            if queued is None:
-                self._live[run].post(self._live[run].give_way)
-            elif queued.is_new:
-                self._turn_away(run, "a newer run of the workflow was started")
+    def _admit(self) -> None:
+        """Let those begin whose turn it is, or ask for their place."""
+        while (ticket := self._admission.next()) is not None:
+            if ticket.needs_place:
+                self._ask(self._queued[ticket.run], ticket)
+            else:
+                self._go(ticket.run)
+
+    def _go(self, run: str) -> None:
+        self._begin(run, lambda live: live.begin(self._with.facts))
+
+    def _ask(self, queued: Queued, ticket: Ticket, *, at_once: bool = False) -> None:
+        """Ask the store for a place among the runs of a workflow, in all processes."""
+        store, place = self._with.store, self._place(queued, ticket, waits=not at_once or ticket.overlap != "skip")
+
+        def ask() -> Placed:
+            placed = store.take_place(place)
+            if at_once and ticket.overlap == "cancel" and not placed.has:
+                _make_room(store, placed.others)
+            return placed
+
+        self._aside(ask, lambda placed, error: self._answered(ticket, placed, error, at_once=at_once))
+
+    def _place(self, queued: Queued, ticket: Ticket, *, waits: bool) -> Place:
+        means = self._means
+        assert means is not None
+        age = means.clock.monotonic() - ticket.queued_at
+        rank = means.clock.now() - age + WEIGHT[ticket.priority]
+        most = ticket.max_runs or 1
+        return Place(ticket.run, queued.lease.epoch, ticket.workflow, most=most, rank=rank, waits=waits)
+
+    def _answered(self, ticket: Ticket, placed: Placed | None, error: Exception | None, *, at_once: bool) -> None:
+        """Take in whether a run has got its place; it may have left meanwhile."""
+        if placed is not None and placed.has:
+            if self._admission.granted(ticket):
+                self._go(ticket.run)
+        elif self._admission.refused(ticket):
+            if error is not None:
+                self._drop(ticket.run, error)
+            elif at_once and ticket.overlap == "skip":
+                self._turn_away(ticket.run, "another run of the workflow was under way")
+        self._admit()
 
     def _turn_away(self, run: str, reason: str, *, command: int = 0) -> None:
         self._admission.leave(run)
         self._begin(run, lambda live: live.turn_away(reason, command=command))
 
-    def _admit(self) -> None:
-        while (ticket := self._admission.next()) is not None:
-            self._begin(ticket.run, lambda live: live.begin(self._with.facts))
-
     def _begin(self, run: str, first: Callable[[LiveRun], None]) -> None:
         """Make a queued run live, and let it do what comes first."""
         queued = self._queued.pop(run)
+        try:
+            live = self._make(queued)
+        except Exception as error:  # a fault of the engine's own: whoever waits is told
+            self._give_back(queued, error)
+            return
+        if not self._live:
+            self._interval = sys.getswitchinterval()
+            sys.setswitchinterval(min(self._interval, _SWITCH_INTERVAL))
+        self._live[run] = live
+        try:
+            commands = self._drop_stale(live, self._with.store.commands(run))
+            queued.ready(live)
+            first(live)
+        except Exception as error:  # as above, or the store's
+            live.fail(error)
+        else:
+            self._deliver(commands)
+
+    def _make(self, queued: Queued) -> LiveRun:
         means, equipment = self._means, self._with
         assert means is not None
         state = queued.handle.state
         services = Services(
-            run=run,
+            run=state.run,
             epoch=queued.lease.epoch,
             workflow=state.frame.graph.workflow.name,
             actor=str(state.start.get("actor", "")),
@@ -333,27 +327,14 @@ class Engine:
                 resolve=services.resolve,
             )
 
-        live = LiveRun(state, means=means, services=services, lease=queued.lease, caching=caching, ended=self._left)
-        if not self._live:
-            self._interval = sys.getswitchinterval()
-            sys.setswitchinterval(min(self._interval, _SWITCH_INTERVAL))
-        self._live[run] = live
-        try:
-            commands = self._drop_stale(live, equipment.store.commands(run))
-            queued.ready(live)
-            first(live)
-        except Exception as error:  # a fault of the engine's own, or the store's: whoever waits is told
-            live.fail(error)
-        else:
-            self._deliver({run: commands})
+        return LiveRun(state, means=means, services=services, lease=queued.lease, caching=caching, ended=self._left)
 
     def _drop_stale(self, live: LiveRun, commands: list[Command]) -> list[Command]:
         """Drop what was asked for too late to be done when the run came to rest, and means nothing now."""
-        stale = _stale(live.state)
         for command in commands:
-            if command.kind in stale:
+            if is_stale(command, live.state):
                 live.journal.command_done(command.number)
-        return [command for command in commands if command.kind not in stale]
+        return [command for command in commands if not is_stale(command, live.state)]
 
     def _left(self, live: LiveRun, error: BaseException | None) -> None:
         run, means = live.state.run, self._means
@@ -362,60 +343,89 @@ class Engine:
         self._admission.leave(run)
         if not self._live:
             sys.setswitchinterval(self._interval)
-        # Whoever waits for the run may resume it at once, here or elsewhere: it is told when the run is free.
-        live.lease.release(lambda: means.acknowledgements.deliver(lambda: self._rested(run, error)))
+        self._free(live.lease, error)
         if not self._closed:
             self._admit()
 
-    def _rested(self, run: str, error: BaseException | None) -> None:
-        handle = self._handles.pop(run, None)
+    def _give_back(self, queued: Queued, error: BaseException | None) -> None:
+        """Let go of a run that does not begin; its journal stays as it is."""
+        self._admission.leave(queued.handle.run)
+        self._free(queued.lease, error)
+
+    def _drop(self, run: str, error: BaseException | None) -> None:
+        self._give_back(self._queued.pop(run), error)
+
+    def _free(self, lease: Lease, error: BaseException | None) -> None:
+        # Whoever waits for the run may resume it at once, here or elsewhere: it is told when the run is free.
+        means, handle = self._means, self._handles.get(lease.run)
+        assert means is not None
+        lease.release(lambda: means.acknowledgements.deliver(lambda: self._rested(handle, error)))
+
+    def _rested(self, handle: Handle | None, error: BaseException | None) -> None:
         if handle is not None:
+            if self._handles.get(handle.run) is handle:  # it may be back already
+                del self._handles[handle.run]
             handle.rest(error)
+        if not self._closed:
+            self._ask_again()
+
+    def _ask_again(self) -> None:
+        """Let those who wait for a place ask again, and those begin that may."""
+        self._admission.retry()
+        self._admit()
 
     # ---- commands ------------------------------------------------------------------------------------------------
 
     def _changed(self) -> None:
-        """Look for commands; in the store's watching thread."""
-        self._look_for_commands([*self._live, *self._queued])
+        """Look for commands and places; in the store's watching thread."""
+        self._look_for_commands()
+        if self._admission.blocked:
+            self._thread.post(self._changed_places)
 
-    def _look_for_commands(self, runs: list[str]) -> None:
-        found: dict[str, list[Command]] = {}
+    def _changed_places(self) -> None:
+        if not self._closed:
+            self._ask_again()
+
+    def _look_for_commands(self) -> None:
+        commands: list[Command] = []
         with contextlib.suppress(StoreError):
-            for run in runs:
-                if commands := self._with.store.commands(run):
-                    found[run] = commands
-        if found and self._loop is not None:
-            with contextlib.suppress(RuntimeError):  # the loop has closed
-                self._loop.call_soon_threadsafe(self._deliver, found)
+            commands = [command for command in self._with.store.commands() if command.run in self._handles]
+        if commands:
+            self._thread.post(lambda: self._deliver(commands))
 
-    def _deliver(self, found: Mapping[str, list[Command]]) -> None:
-        for run, commands in found.items():
-            if run in self._queued:
-                self._heed(run, commands)
-                continue
-            live = self._live.get(run)
-            for command in commands:
-                if live is not None and command.number > live.last_command:
-                    live.last_command = command.number
-                    live.post(lambda live=live, command=command: live.command(command))  # type: ignore[misc]
+    def _deliver(self, commands: list[Command]) -> None:
+        heeded: dict[str, list[Command]] = {}
+        for command in commands:
+            live = self._live.get(command.run)
+            if command.run in self._queued:
+                heeded.setdefault(command.run, []).append(command)
+            elif live is not None and command.number > live.last_command:
+                live.last_command = command.number
+                live.post(lambda live=live, command=command: live.command(command))  # type: ignore[misc]
+        for run, found in heeded.items():
+            self._heed(self._queued[run], found)
 
     def live(self, run: str) -> bool:
         """Say whether the engine has a run, live or queued."""
         return run in self._handles
 
-    def _heed(self, run: str, commands: list[Command]) -> None:
+    def _heed(self, queued: Queued, commands: list[Command]) -> None:
         """Do at once what is asked of a run that still is queued; all else is done when it begins."""
-        queued = self._queued[run]
-        stale = _stale(queued.handle.state)
-        asked = {command.kind: command.number for command in commands if command.kind not in stale}
+        state, run = queued.handle.state, queued.handle.run
+        asked = {command.kind: command for command in commands if not is_stale(command, state)}
+        if queued.ticket is None:
+            return  # what its dead owner left is being ended
         if "cancel" in asked and queued.is_new:
-            self._turn_away(run, "it was cancelled before it began", command=asked["cancel"])
+            cancel = asked["cancel"]
+            reason = _GAVE_WAY if cancel.data.get("gives_way") else "it was cancelled before it began"
+            self._turn_away(run, reason, command=cancel.number)
         elif "cancel" in asked:
             self._admission.leave(run)
-            self._begin(run, lambda live: live.begin(self._with.facts))
+            self._go(run)
         elif "pause" in asked:
+            number = asked["pause"].number
             self._admission.leave(run)
-            self._begin(run, lambda live: live.put_off("asked", command=asked["pause"]))
+            self._begin(run, lambda live: live.put_off("asked", command=number))
 
     def handle(self, run: str) -> Handle | None:
         """Give the handle of a run that the engine has."""
@@ -423,51 +433,56 @@ class Engine:
 
     def busy(self) -> int:
         """Count what goes on in the live runs beside waits; 0 if all of them only wait, or there are none."""
-        return self.call(lambda: sum(live.busy for live in self._live.values()))
+        return self.call(lambda: self._outstanding + sum(live.busy for live in self._live.values()))
 
     def interrupt(self, *, at_once: bool, reason: str, run: str = "") -> None:
         """Stop runs at their next boundary, or at once; they can be resumed."""
-        if self._loop is not None and not self._closed:
-            self._call(self._loop, lambda: self._interrupt(run, reason, at_once))
+        if self._thread.started:
+            with contextlib.suppress(NotPossible):  # it has ended, and all runs with it
+                self._thread.call(lambda: self._interrupt(run, reason, at_once))
 
     def _interrupt(self, run: str, reason: str, at_once: bool) -> None:
-        for ticket in list(self._admission.queued):
-            if run in ("", ticket.run):
-                self._leave_queue(ticket.run)
+        for queued in list(self._queued):
+            if run in ("", queued):
+                self._drop(queued, None)
         for live in list(self._live.values()):
             if run in ("", live.state.run):
                 live.interrupt(reason, at_once=at_once)
 
-    def _leave_queue(self, run: str) -> None:
-        """Let go of a run that has not begun; its journal stays as it is."""
-        self._admission.leave(run)
-        queued = self._queued.pop(run)
-        queued.lease.release()
-        self._handles.pop(run, None)
-        queued.handle.rest(None)
-
     def close(self, *, reason: str = "the process ended", timeout: float = 10.0) -> None:
-        """Interrupt all runs at once, and end the loop. `timeout` in seconds is for what does not stop."""
-        if self._loop is None or self._closed:
-            self._closed = True
+        """Interrupt all runs at once, and end the loop. `timeout` in seconds is for what does not stop.
+
+        Whoever still starts a run meanwhile gets a handle that comes to rest, or `NotPossible`.
+        """
+        if not self._thread.forbid():
             return
-        handles = list(self._handles.values())
-        self.interrupt(at_once=True, reason=reason)
-        self._closed = True
-        for handle in handles:
-            handle.wait(timeout)
+        deadline = time.monotonic() + timeout
+        with contextlib.suppress(NotPossible):  # its loop has come to an end by itself
+            for handle in self._thread.call(lambda: self._stop(reason)):
+                handle.wait(max(0.0, deadline - time.monotonic()))
         if self._unwatch is not None:
             self._unwatch()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        assert self._thread is not None
-        self._thread.join(timeout)
+        self._thread.end(timeout)
+        self._abandon()
+
+    def _abandon(self) -> None:
+        """Tell those who wait for a run that did not stop."""
+        while self._handles:
+            run, handle = self._handles.popitem()
+            handle.rest(NotPossible(what=f"end run {run}", reason="it did not stop when the engine was closed"))
+
+    def _stop(self, reason: str) -> list[Handle]:
+        """Take no more runs, and interrupt those that there are; gives their handles."""
+        self._closed = True
+        self._interrupt("", reason, at_once=True)
+        return list(self._handles.values())
 
 
-def _stale(state: RunState) -> Set[str]:
-    """Give the kinds of commands that mean nothing to a run that goes on: they were for the time before."""
-    if state.ended:
-        return {"pause", "cancel"}
-    return {"pause"} if state.root is not None else set()
+def _make_room(store: Store, runs: Sequence[str]) -> None:
+    """Cancel the runs of a workflow for a new one, whichever process has them, as `overlap: cancel` says."""
+    for run in runs:
+        with contextlib.suppress(RunNotFound):  # it has ended, and was forgotten
+            store.send(Command("cancel", run, data={"gives_way": True}))
 
 
 def _nothing(live: LiveRun) -> None:

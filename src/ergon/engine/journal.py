@@ -7,6 +7,7 @@ ahead of the disk, and turns overlap, so that the store's writer finds several i
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -45,7 +46,8 @@ class Acknowledgements:
         self._queue.append(callback)
         if not self._woken:
             self._woken = True
-            self._loop.call_soon_threadsafe(self._drain)
+            with contextlib.suppress(RuntimeError):  # the loop has closed, and nobody waits any more
+                self._loop.call_soon_threadsafe(self._drain)
 
     def _drain(self) -> None:
         # The flag falls first: a callback queued from here on wakes the loop again, and none is left lying.

@@ -380,6 +380,8 @@ class LiveRun:
         match command.kind:
             case "pause":
                 self.pause(f"asked by {command.actor}" if command.actor else "asked")
+            case "cancel" if command.data.get("gives_way"):
+                self.give_way()
             case "cancel":
                 self.cancel(command.actor)
             case "signal":
@@ -413,7 +415,7 @@ class LiveRun:
             if state.pausing and state.frame.graph.workflow.settings.on_failure == "pause":
                 return  # a person is to say how it goes on
             failed = [c for c in root.children if c.status is StepStatus.FAILED and not c.node.step.optional]
-            step = min(failed, key=lambda c: c.ended_at or 0.0)
+            step = min(failed, key=lambda c: c.ended_seq)
             self._after_rollback(lambda: self._finish(RunStatus.FAILED, step=step.path, error=error))
             return
         self._outputs()

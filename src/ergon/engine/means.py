@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from ergon.engine.journal import Acknowledgements
 from ergon.model.directives import Child
+from ergon.model.graph import Graph
 from ergon.ports import Catalog, Clock, Executor, Store
 
 
@@ -16,7 +17,7 @@ from ergon.ports import Catalog, Clock, Executor, Store
 class OpenedChild:
     """A child workflow that `workflow.run` is about to run: its definition is kept with the parent's events."""
 
-    sha256: str
+    graph: Graph
     text: str
     name: str
     parameters: str

@@ -5,6 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import psutil
 
 
 def process_start_time(pid: int) -> float | None:
@@ -17,21 +22,31 @@ def process_start_time(pid: int) -> float | None:
         return None
 
 
-def end_survivor(pid: int, started: float) -> bool:
-    """Kill the process that has this pid and start time, and its group; gives whether there was one.
+def end_survivors(processes: Sequence[tuple[int, float]]) -> int:
+    """Kill at once the processes that have these pids and start times, and their groups; gives how many there were.
 
-    A pid is used again by the system, so only one whose start time is the journaled one is ended.
+    A pid is used again by the system, so only one whose start time is the journaled one is ended. Waits for them,
+    5 s at most.
     """
+    import psutil  # noqa: PLC0415  # as above
+
+    ended = [process for pid, started in processes if (process := _kill(pid, started)) is not None]
+    psutil.wait_procs(ended, timeout=5)
+    return len(ended)
+
+
+def _kill(pid: int, started: float) -> psutil.Process | None:
+    """Kill one of them, and its group, without waiting; gives it if there is one."""
     import psutil  # noqa: PLC0415  # as above
 
     now = process_start_time(pid)
     if now is None or abs(now - started) > 1.0:
-        return False
+        return None
     with contextlib.suppress(ProcessLookupError, PermissionError):
         if os.getpgid(pid) == pid:
             os.killpg(pid, signal.SIGKILL)
-    with contextlib.suppress(psutil.NoSuchProcess, psutil.TimeoutExpired):
+    with contextlib.suppress(psutil.NoSuchProcess):
         process = psutil.Process(pid)
         process.kill()
-        process.wait(timeout=5)
-    return True
+        return process
+    return None

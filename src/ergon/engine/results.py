@@ -19,7 +19,7 @@ def result_of(body: BodyState) -> tuple[BodyStatus, ErrorRecord | None]:
         return "succeeded", None
     failed = [c for c in body.children if c.status is StepStatus.FAILED and (race or not c.node.step.optional)]
     if failed and body.stopping != "race":
-        return "failed", min(failed, key=_ended_at).error
+        return "failed", min(failed, key=lambda c: c.ended_seq).error
     if body.stopping in _STOPPED:
         return "cancelled", None
     if body.body.leaf and body.children[0].status is StepStatus.CANCELLED:
@@ -74,9 +74,5 @@ def has_tolerated(body: BodyState) -> bool:
     return False
 
 
-def _ended_at(step: StepState) -> float:
-    return step.ended_at or 0.0
-
-
-def _failed_at(body: BodyState) -> float:
-    return min((_ended_at(c) for c in body.children if c.status is StepStatus.FAILED), default=0.0)
+def _failed_at(body: BodyState) -> int:
+    return min((c.ended_seq for c in body.children if c.status is StepStatus.FAILED), default=0)

@@ -54,7 +54,7 @@ class Rollback:
         """Give the step that succeeded last, of those that nobody has tried to undo yet."""
         tried = {path for path, _, _ in self._do.state.undone}
         left = [step for step in _done(self._body) if step.path not in tried]
-        return max(left, key=lambda step: step.ended_at or 0.0, default=None)
+        return max(left, key=lambda step: step.ended_seq, default=None)
 
     def _undo(self, step: StepState) -> str:
         """Undo a step, in a thread; gives why not, or '' if it is done. Raises what the action's `undo` raises."""

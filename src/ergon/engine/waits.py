@@ -17,6 +17,10 @@ class Waits:
         self._wake = wake
         self._timers: dict[object, Timer] = {}
 
+    def monotonic(self) -> float:
+        """Give seconds that never jump, while the process lives."""
+        return self._clock.monotonic()
+
     def arm(self, key: object, delay: float, action: Callable[[], None]) -> None:
         """Do something after `delay` seconds, unless it is dropped; a second one under a key replaces the first."""
         self.drop(key)

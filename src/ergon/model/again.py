@@ -135,7 +135,7 @@ def forget_result(state: RunState, step: StepState) -> None:
     step.condition = step.error = step.output = step.inputs = step.wait = step.items = step.branch = None
     step.limit = step.aside = step.process = None
     step.ended_at = step.started_at = None
-    step.count = 0
+    step.count = step.ended_seq = 0
     step.kept = False
     step.code = ""
     step.reason = step.gathers = step.winner = step.origin = step.stopping = ""
@@ -150,6 +150,7 @@ def reopen(state: RunState, step: StepState, at: float) -> None:
     if step.limit is not None:
         step.limit = step.limit[0], at + step.limit[0] - state.rested
     step.error = step.ended_at = step.output = None
+    step.ended_seq = 0
     step.gathers = step.winner = step.reason = step.stopping = ""
     step.tolerated = step.done = False
 

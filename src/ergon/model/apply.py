@@ -267,7 +267,7 @@ def _step_succeeded(state: RunState, event: Event) -> None:
         step.kept = False
         return
     step.output = event.value
-    step.ended_at = event.at
+    step.ended_at, step.ended_seq = event.at, event.seq
     step.wait = step.process = None
     step.error = None
     if not data:
@@ -288,7 +288,7 @@ def _step_failed(state: RunState, event: Event) -> None:
     move(state, step, StepStatus.FAILED)
     if step.kept or step.aside is not None:
         forget_result(state, step)
-    step.ended_at = event.at
+    step.ended_at, step.ended_seq = event.at, event.seq
     step.wait = step.process = None
     step.output = None
     _failed_attempt(step, event.data)
@@ -300,7 +300,7 @@ def _step_skipped(state: RunState, event: Event) -> None:
     if step.kept or step.aside is not None:
         forget_result(state, step)
     step.reason = cast(str, event.data.get("reason", ""))
-    step.ended_at = event.at
+    step.ended_at, step.ended_seq = event.at, event.seq
 
 
 def _step_cancelled(state: RunState, event: Event) -> None:
@@ -309,7 +309,7 @@ def _step_cancelled(state: RunState, event: Event) -> None:
     if step.kept or step.aside is not None:
         forget_result(state, step)
     step.reason = cast(str, event.data.get("reason", ""))
-    step.ended_at = event.at
+    step.ended_at, step.ended_seq = event.at, event.seq
     step.wait = step.process = None
 
 
@@ -368,7 +368,8 @@ def _branch_chosen(state: RunState, event: Event) -> None:
             opened = open_body(state, body, path=step.path, owner=step, frame=frame, index=index, at=event.at)
             for child in opened.children:
                 move(state, child, StepStatus.SKIPPED)
-                child.reason, child.ended_at = "its branch was not taken", event.at
+                child.reason = "its branch was not taken"
+                child.ended_at, child.ended_seq = event.at, event.seq
             opened.status = "cancelled"
             step.open -= 1
 

@@ -106,7 +106,7 @@ class Body:
     """The block's `output` template, evaluated inside."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class Graph:
     """A workflow, compiled."""
 

@@ -99,7 +99,7 @@ class RunSettings(Definition):
     durability: Durability | None = None
     """What survives: power loss (`full`), the process (`process`), nothing (`off`)."""
     max_runs: Annotated[StrictInt, Field(ge=1)] | None = None
-    """Runs of this workflow at once."""
+    """Runs of this workflow at once, in all processes that share a home."""
     overlap: Overlap = "queue"
     """What a start does when `max_runs` is reached."""
     env: tuple[str, ...] = ()

@@ -144,6 +144,31 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """A place among the runs of a workflow that may go on at once, as a run asks for it (S54)."""
+
+    run: str
+    epoch: int
+    workflow: str
+    most: int
+    """How many runs of the workflow may have one."""
+    rank: float
+    """Who comes first: the lowest, in seconds since 1970 UTC."""
+    waits: bool = True
+    """Whether the run stays in the line if there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """What became of a run that asked for a place."""
+
+    has: bool
+    """Whether it has one now."""
+    others: tuple[str, ...] = ()
+    """The other runs of the workflow that have a place or wait for one, in any living process."""
+
+
+@dataclass(frozen=True, slots=True)
 class Statistics:
     """How runs of a workflow went; durations in seconds."""
 

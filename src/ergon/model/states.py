@@ -136,6 +136,8 @@ class StepState:
     error: ErrorRecord | None = None
     started_at: float | None = None
     ended_at: float | None = None
+    ended_seq: int = 0
+    """Number of the event that ended it: which came first, whatever the clock did; 0 if it has not ended."""
     reason: str = ""
     origin: str = ""
     """Where the output came from: computed, cached, continued, stand_in, answered, replayed."""

@@ -31,6 +31,7 @@ _INSERT_RUN: Final = "INSERT INTO runs (id, epoch, host, machine, pid, beat) VAL
 _UPDATE_RUN: Final = f"UPDATE runs SET ({_RUN_COLUMNS}) = ({', '.join('?' * 14)}) WHERE n = ?"
 _INSERT_EVENT: Final = f"INSERT INTO events VALUES ({', '.join('?' * 11)})"
 _WRITE_STEP: Final = f"INSERT OR REPLACE INTO steps VALUES ({', '.join('?' * 10)})"
+_HAS_PLACE: Final = "INSERT OR REPLACE INTO places SELECT n, workflow, epoch, NULL FROM runs WHERE n = ?"
 _WRITE_WAIT: Final = "INSERT OR REPLACE INTO waits VALUES (?, ?, ?, ?, ?)"
 
 
@@ -181,6 +182,9 @@ def _write_projection(db: sqlite3.Connection, book: Book) -> None:
     if touched.run:
         db.execute(_UPDATE_RUN, (*_run_row(book.projection.run), number))
         touched.run = False
+    if touched.begun:
+        db.execute(_HAS_PLACE, (number,))
+        touched.begun = False
 
 
 def _write_waits(db: sqlite3.Connection, number: int, waits: dict[str, WaitFacts | None]) -> None:

@@ -8,16 +8,28 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import TYPE_CHECKING
 
+from ergon.adapters.stores.places import Standing, judge
 from ergon.adapters.stores.projection import ENDED, LIVE, Projection, RunFacts
 from ergon.adapters.stores.rows import artifacts_in, encode_data, files_of
 from ergon.errors import LeaseLost, RunNotFound, RunOwned, StoreError
-from ergon.model.events import RUN_CREATED, Event
-from ergon.model.records import CacheRecord, Command, Owner, Pruned, RunRecord, Statistics, StepRecord, WaitRecord
+from ergon.model.events import RUN_CREATED, RUN_STARTED, Event
+from ergon.model.records import (
+    CacheRecord,
+    Command,
+    Owner,
+    Place,
+    Placed,
+    Pruned,
+    RunRecord,
+    Statistics,
+    StepRecord,
+    WaitRecord,
+)
 
 if TYPE_CHECKING:
     from ergon.ports import Change, Lease
@@ -97,7 +109,7 @@ class _Lease:
 
     run: str
     epoch: int
-    _leases: dict[str, _Lease] = field(repr=False)
+    _give_up: Callable[[_Lease], None] = field(repr=False)
     _released: bool = False
 
     def release(self, done: Callable[[], None] | None = None) -> None:
@@ -105,8 +117,7 @@ class _Lease:
         if self._released:
             return
         self._released = True
-        if self._leases.get(self.run) is self:  # it may have been taken over
-            del self._leases[self.run]
+        self._give_up(self)
         if done is not None:
             done()
 
@@ -120,6 +131,12 @@ class MemoryStore:
         self._journals: dict[str, _Journal] = {}
         self._epochs: dict[str, int] = {}
         self._leases: dict[str, _Lease] = {}
+        self._places: dict[str, str] = {}
+        """The workflow of each run that stands in a line."""
+        self._lines: dict[str, dict[str, Standing]] = {}
+        """By workflow: its runs that have a place, or wait for one."""
+        self._begun: set[str] = set()
+        """Runs that have begun, or gone on, since they were claimed."""
         self._definitions: dict[str, str] = {}
         self._commands: dict[int, Command] = {}
         self._numbers = count(1)
@@ -154,6 +171,10 @@ class MemoryStore:
             expected += 1
             if event.seq != expected:
                 return self._error(f"got event {event.seq} of run {run} where {expected} follows")
+        if run not in self._begun and any(event.type == RUN_STARTED for event in events):
+            self._begun.add(run)
+            created = events[0] if events[0].type == RUN_CREATED else journal.events[0]
+            self._stand(str(created.data.get("workflow", "")), Standing(run, None))
         journal.events.extend(events)
         journal.epoch = change.epoch
         self._journals[run] = journal
@@ -214,12 +235,52 @@ class MemoryStore:
             owner = self.owner(run)
             if owner is not None:
                 raise RunOwned(run=run, owner=str(owner))
+            self._leave_line(run)  # it may have been taken over
             epoch = self._epochs.get(run, 0) + 1 if run in self._journals else 1
             self._epochs[run] = epoch
             if run in self._journals:
                 self._journals[run].epoch = epoch
-            lease = self._leases[run] = _Lease(run, epoch, self._leases)
+            lease = self._leases[run] = _Lease(run, epoch, self._give_up)
             return lease
+
+    def _give_up(self, lease: _Lease) -> None:
+        """Let a run go, and with it its place, of which those who wait are told."""
+        with self._mutex:
+            if self._leases.get(lease.run) is not lease:  # it was taken over
+                return
+            del self._leases[lease.run]
+            line = self._leave_line(lease.run)
+            waits = any(standing.rank is not None for standing in line.values())
+            watchers = list(self._watchers.values()) if waits else []
+        for notify in watchers:
+            notify()
+
+    def _stand(self, workflow: str, standing: Standing) -> None:
+        self._places[standing.run] = workflow
+        self._lines.setdefault(workflow, {})[standing.run] = standing
+
+    def _leave_line(self, run: str) -> Mapping[str, Standing]:
+        """Take a run out of its line; gives those who are left in it."""
+        self._begun.discard(run)
+        workflow = self._places.pop(run, None)
+        line = self._lines.get(workflow, {}) if workflow is not None else {}
+        line.pop(run, None)
+        if workflow is not None and not line:
+            self._lines.pop(workflow, None)
+        return line
+
+    def take_place(self, place: Place) -> Placed:
+        """Give a run that this process owns a place among the runs of its workflow, if one is free for it (S54)."""
+        with self._mutex:
+            self._check_open()
+            lease = self._leases.get(place.run)
+            if lease is None or lease.epoch != place.epoch:
+                raise LeaseLost(run=place.run, epoch=self._epochs.get(place.run, 0))
+            others = [each for run, each in self._lines.get(place.workflow, {}).items() if run != place.run]
+            has = judge(place, others).first
+            if has or place.waits:
+                self._stand(place.workflow, Standing(place.run, None if has else place.rank))
+            return Placed(has=has, others=tuple(each.run for each in others))
 
     def owner(self, run: str) -> Owner | None:
         """Say who owns a run; None if nobody does."""
@@ -331,11 +392,11 @@ class MemoryStore:
                     tally.add(run)
         return tally.statistics(workflow)
 
-    def commands(self, run: str) -> list[Command]:
-        """Give a run's commands that were not carried out yet, in order."""
+    def commands(self, run: str = "") -> list[Command]:
+        """Give the commands that were not carried out yet, of one run or of all, in order."""
         with self._mutex:
             self._check_open()
-            return [command for command in self._commands.values() if command.run == run]
+            return [command for command in self._commands.values() if run in ("", command.run)]
 
     def artifacts_named(self) -> set[str]:
         """Give the hashes of all artifacts that kept events name."""
@@ -348,7 +409,7 @@ class MemoryStore:
     # ---- life ----------------------------------------------------------------------------------------------
 
     def watch(self, notify: Callable[[], None]) -> Callable[[], None]:
-        """Call `notify` after each `send`; gives what ends it."""
+        """Call `notify` after each `send`, and when a place is free that a run waits for; gives what ends it."""
         token = object()
         self._watchers[token] = notify
 
@@ -362,4 +423,6 @@ class MemoryStore:
         with self._mutex:
             self._closed = True
             self._leases.clear()
+            self._places.clear()
+            self._lines.clear()
             self._watchers.clear()

@@ -14,6 +14,7 @@ from ergon.adapters.stores.faults import translate
 from ergon.adapters.stores.lease import Claimed, Host, SqliteLease, beat, take
 from ergon.adapters.stores.ledger import Ledger
 from ergon.adapters.stores.locks import LockFile
+from ergon.adapters.stores.places import Places
 from ergon.adapters.stores.transactions import Transactions
 from ergon.adapters.stores.writer import Writer
 from ergon.errors import RunOwned, StoreError
@@ -52,6 +53,7 @@ class Ownership:
         self._writer = writer
         self._read = read
         self.leases: dict[str, SqliteLease] = {}
+        self.places = Places(self.owner)
         self._beat_every = beat_every
         self._beat_at = 0.0
 
@@ -107,6 +109,7 @@ class Ownership:
         try:
             with self._transactions.write(full=False) as db:
                 db.execute("UPDATE runs SET beat = 0 WHERE id = ? AND epoch = ?", (lease.run, lease.epoch))
+                self.places.leave(db, lease.run, lease.epoch)
         except (sqlite3.Error, OSError, StoreError) as error:
             _log.warning("%s", translate(error, self._path))
         finally:

@@ -107,10 +107,12 @@ class WaitFacts(NamedTuple):
 class Touched:
     """What events have changed since it was last emptied; None stands for what is gone."""
 
-    __slots__ = ("cached", "definitions", "gone", "run", "steps", "waits")
+    __slots__ = ("begun", "cached", "definitions", "gone", "run", "steps", "waits")
 
     def __init__(self) -> None:
         self.run = False
+        self.begun = False
+        """Whether the run began, or went on, so that it has a place among those of its workflow."""
         self.steps: dict[str, StepFacts] = {}
         self.gone: list[StepFacts] = []
         self.waits: dict[str, WaitFacts | None] = {}
@@ -253,6 +255,7 @@ def _named(projection: Projection, event: Event) -> None:
 
 def _run_started(projection: Projection, event: Event) -> None:
     run = projection.move("running")
+    projection.touched.begun = True
     run.ended_at = None
     if run.started_at is None:
         run.started_at = event.at

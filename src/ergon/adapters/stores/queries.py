@@ -144,8 +144,8 @@ def latest_output(db: sqlite3.Connection, workflow: str, path: str) -> tuple[str
 
 
 def commands(db: sqlite3.Connection, run: str) -> list[Command]:
-    """Give a run's commands that were not carried out."""
-    query = "SELECT kind, run, number, data, value, actor, at FROM commands WHERE run = ? ORDER BY number"
+    """Give the commands that were not carried out, of one run or of all."""
+    query = "SELECT kind, run, number, data, value, actor, at FROM commands WHERE ? IN ('', run) ORDER BY number"
     return [
         Command(kind, run, number, decode_data(data), value, actor, at)
         for kind, run, number, data, value, actor, at in db.execute(query, (run,)).fetchall()

@@ -33,6 +33,7 @@ _FORGET: Final = (
     f"DELETE FROM events WHERE id BETWEEN :n << {SEQ_BITS} AND :n << {SEQ_BITS} | {SEQ_MASK}",
     f"DELETE FROM steps WHERE id BETWEEN :n << {SEQ_BITS} AND :n << {SEQ_BITS} | {SEQ_MASK}",
     "DELETE FROM waits WHERE run = :n",
+    "DELETE FROM places WHERE run = :n",
     "DELETE FROM named WHERE run = :n",
     "DELETE FROM commands WHERE run = (SELECT id FROM runs WHERE n = :n)",
     "DELETE FROM runs WHERE n = :n",

@@ -9,6 +9,11 @@ from typing import Final
 APPLICATION_ID: Final = 0x4572676F
 """`Ergo` in ASCII: tells our databases from those of other programs."""
 
+_PLACES: Final = (
+    # Runs that have a place among those of their workflow, or wait for one with a rank; `epoch` is the owner's.
+    "CREATE TABLE places (run INTEGER PRIMARY KEY, workflow TEXT NOT NULL, epoch INTEGER NOT NULL, rank REAL)",
+    "CREATE INDEX places_by_workflow ON places (workflow)",
+)
 _TABLES: Final = (
     # `n` stands for the run in all other tables, and for no other run when this one is gone. What follows
     # `epoch` is about its owner.
@@ -102,6 +107,7 @@ _TABLES: Final = (
         at REAL NOT NULL
     )
     """,
+    *_PLACES,
     # What runs that were pruned leave behind; the statistics of those that are kept are in `runs`.
     """
     CREATE TABLE statistics (
@@ -145,4 +151,4 @@ class Schema:
         return [statement for step in steps for statement in self.migrations[step]]
 
 
-SCHEMA: Final = Schema(version=1, tables=_TABLES)
+SCHEMA: Final = Schema(version=2, tables=_TABLES, migrations={1: _PLACES})

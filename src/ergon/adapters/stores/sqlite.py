@@ -28,12 +28,14 @@ from ergon.adapters.stores.schema import SCHEMA, Schema
 from ergon.adapters.stores.transactions import Hook, Transactions
 from ergon.adapters.stores.watch import Watch
 from ergon.adapters.stores.writer import Done, Writer
-from ergon.errors import LeaseLost, RunNotFound, Unsupported
+from ergon.errors import LeaseLost, RunNotFound, StoreError, Unsupported
 from ergon.model.events import Event
 from ergon.model.records import (
     CacheRecord,
     Command,
     Owner,
+    Place,
+    Placed,
     Pruned,
     RunRecord,
     Statistics,
@@ -115,6 +117,7 @@ class SqliteStore:
             connect=self._database.open_for_reading,
             commits=lambda: transactions.commits,
             changed_by_others=lambda: writer.call(transactions.changed_by_others),
+            stirs=self._owners.places.stirs,
         )
 
     def _any_owner(self, db: sqlite3.Connection) -> str:
@@ -167,12 +170,18 @@ class SqliteStore:
 
         Only who holds the run's lease may; anybody else's `done` gets `LeaseLost` at once.
         """
-        lease = self._owners.leases.get(change.run)
-        if lease is None or lease.epoch != change.epoch:
-            epoch = lease.epoch if lease is not None else 0
-            done(self._writer.closed_error() or LeaseLost(run=change.run, epoch=epoch))
+        lost = self._lost(change.run, change.epoch)
+        if lost is not None:
+            done(lost)
         else:
             self._writer.put(change, done)
+
+    def _lost(self, run: str, epoch: int) -> StoreError | LeaseLost | None:
+        """Say what keeps this process from writing to a run; None if it owns it."""
+        lease = self._owners.leases.get(run)
+        if lease is not None and lease.epoch == epoch:
+            return None
+        return self._writer.closed_error() or LeaseLost(run=run, epoch=lease.epoch if lease is not None else 0)
 
     def send(self, command: Command) -> int:
         """Leave a command for whoever owns its run; gives its number. Raises `RunNotFound`."""
@@ -221,6 +230,17 @@ class SqliteStore:
     def owner(self, run: str) -> Owner | None:
         """Say who owns a run; None if nobody alive does."""
         return self._owners.owner(run)
+
+    def take_place(self, place: Place) -> Placed:
+        """Give a run that this process owns a place among the runs of its workflow, if one is free for it (S54)."""
+        lost, places = self._lost(place.run, place.epoch), self._owners.places
+        if lost is not None:
+            raise lost
+        if places.waits(place.run):  # who asks again in vain keeps nobody from writing
+            found = self._read(lambda db: places.look(db, place))
+            if not found.has:
+                return found
+        return self._write(lambda db: places.take(db, place), full=False)
 
     # ---- reading -------------------------------------------------------------------------------------------
 
@@ -272,8 +292,8 @@ class SqliteStore:
         """Say how the runs of a workflow went, those that were pruned included."""
         return self._read(lambda db: queries.statistics(db, workflow))
 
-    def commands(self, run: str) -> list[Command]:
-        """Give a run's commands that were not carried out yet, in order."""
+    def commands(self, run: str = "") -> list[Command]:
+        """Give the commands that were not carried out yet, of one run or of all, in order."""
         return self._read(lambda db: queries.commands(db, run))
 
     def artifacts_named(self) -> set[str]:

@@ -28,6 +28,7 @@ class Watch:
         connect: Callable[[], sqlite3.Connection],
         commits: Callable[[], int],
         changed_by_others: Callable[[], bool],
+        stirs: Callable[[], bool],
     ) -> None:
         self._path = path
         self._connect = connect
@@ -35,6 +36,8 @@ class Watch:
         """Says how many transactions the store itself has committed."""
         self._changed_by_others = changed_by_others
         """Says whether anybody but the store has committed since it was asked last."""
+        self._stirs = stirs
+        """Says whether something has happened that nobody has written down: an owner died."""
         self._mutex = threading.Lock()
         self._callbacks: dict[object, Callable[[], None]] = {}
         self._ended = threading.Event()
@@ -107,7 +110,8 @@ class Watch:
                 db, self._where, self._version = self._connect(), where, 0
             version = -1 if db is None else db.execute("PRAGMA data_version").fetchone()[0]
             changed, self._version = version != self._version, version
-            if changed and self._foreign() and not first:
+            foreign = changed and self._foreign()
+            if not first and (foreign or self._stirs()):
                 self.notify()
         except (sqlite3.Error, OSError, StoreError):  # it is being made, replaced or removed: look again
             if db is not None:

@@ -162,6 +162,7 @@ class JournalContract(StoreFixtures):
         scribe.write(commands_done=[second])
         assert view.commands("r") == []
         assert [c.number for c in view.commands("other")] == [third]
+        assert [c.number for c in view.commands()] == [third]
         assert view.send(Command("pause", "r")) > third
 
     def test_a_command_needs_a_run(self, store: Store) -> None:
