@@ -227,7 +227,7 @@ class LiveRun:
             self.journal.emit(e.STEP_SUCCEEDED, path, 0, data, str(text))
         skipped = state.start.get("leave_out")
         for path in skipped if isinstance(skipped, (list, tuple)) else ():
-            self.journal.emit(e.STEP_SKIPPED, path, 0, {"reason": "it was not selected"})
+            self.journal.emit(e.STEP_SKIPPED, path, 0, {"reason": "it was not selected", "outside": True})
 
     def _arm_limit(self) -> None:
         limit = self.state.frame.graph.workflow.settings.timeout
@@ -463,13 +463,12 @@ def _nothing() -> None:
 
 
 def part_of(outputs: Value, state: RunState) -> Value:
-    """Give the outputs of a run of a part: null for those that read a step that was left out (S53)."""
+    """Give the outputs that a run of a part can tell: none of those that read a step that was left out (S53)."""
     left_out = state.start.get("leave_out")
     if not left_out or not isinstance(left_out, (list, tuple)):
         return outputs
     sources = state.frame.graph.workflow.outputs
-    kept = {name: None if _reads(source, left_out) else source for name, source in sources.items()}
-    return parse_value(kept)
+    return parse_value({name: source for name, source in sources.items() if not _reads(source, left_out)})
 
 
 def _reads(source: object, steps: Sequence[object]) -> bool:

@@ -78,6 +78,7 @@ def _body(state: RunState, event: Event) -> BodyState:
 def _run_created(state: RunState, event: Event) -> None:
     state.start = event.data
     state.env = dict(cast(Mapping[str, str], event.data.get("env", {})))
+    state.state = dict(cast(Mapping[str, str], event.data.get("state", {})))
     state.created_at = event.at
     state.frame.parameters = event.value or "{}"
     state.frame.folder = str(event.data.get("folder", ""))
@@ -276,6 +277,7 @@ def _step_succeeded(state: RunState, event: Event) -> None:
     step.origin = cast(str, data.get("origin", "computed"))
     step.code = cast(str, data.get("code", ""))
     step.cached = step.origin == "cached"
+    step.outside = step.origin == "replayed"
     step.gathers = cast(str, data.get("gathers", ""))
     step.tolerated = bool(data.get("tolerated", False))
     _failed_attempt(step, data)
@@ -300,6 +302,7 @@ def _step_skipped(state: RunState, event: Event) -> None:
     if step.kept or step.aside is not None:
         forget_result(state, step)
     step.reason = cast(str, event.data.get("reason", ""))
+    step.outside = bool(event.data.get("outside", False))
     step.ended_at = event.at
 
 

@@ -139,6 +139,8 @@ class StepState:
     """Where the output came from: computed, cached, continued, stand_in, answered, replayed."""
     cached: bool = False
     superseded: bool = False
+    outside: bool = False
+    """Whether it lies outside the part that the run is of (S53): it is skipped, or has what an earlier run gave."""
     tolerated: bool = False
     """Whether it hides failures that make the run partial."""
     wait: Wait | None = None
@@ -232,7 +234,7 @@ class RunState:
     env: dict[str, str] = field(default_factory=dict)
     """The environment variables that templates may read, as they were when the run was started."""
     state: dict[str, str] = field(default_factory=dict)
-    """What `core.set` wrote, in stored form."""
+    """What `core.set` wrote, in stored form; a run of a part begins with what an earlier run wrote (S53)."""
     signals: dict[str, list[str]] = field(default_factory=dict)
     """Signals that came before anybody waited for them."""
     code: dict[str, str] = field(default_factory=dict)
@@ -264,6 +266,12 @@ class RunState:
     def ended(self) -> bool:
         """Whether the run has ended for good, unless somebody resumes it."""
         return self.status in ENDED
+
+    def earlier_facts(self, step: StepState) -> Mapping[str, object] | None:
+        """Give what an earlier run knows of a step outside the part that this run is of (S53)."""
+        told = self.start.get("facts") if step.outside else None
+        facts = told.get(step.path) if isinstance(told, Mapping) else None
+        return facts if isinstance(facts, Mapping) else None
 
     def bodies(self) -> Iterator[BodyState]:
         """Give every body that was opened, outer ones first."""

@@ -128,18 +128,18 @@ def cached(db: sqlite3.Connection, key: str) -> CacheRecord | None:
     return CacheRecord(key, run, path or "", at, value or "null", files_of(decode_data(data)))
 
 
-def latest_output(db: sqlite3.Connection, workflow: str, path: str) -> tuple[str, str] | None:
-    """Give (run, stored form) of the newest output of a step over the runs of a workflow."""
+def latest_output(db: sqlite3.Connection, workflow: str, path: str, *, before: str) -> tuple[str, str | None] | None:
+    """Give (run, stored form or None) of the newest output of a step over the runs of a workflow before one."""
     query = f"""
         SELECT r.id, e.value
         FROM runs r
         JOIN steps s ON s.id BETWEEN r.n << 32 AND r.n << 32 | {SEQ_MASK}
         JOIN events e ON e.id = r.n << 32 | s.succeeded_seq
-        WHERE r.workflow = ? AND s.path = ? AND s.succeeded_seq > 0 AND NOT s.superseded
-            AND e.value IS NOT NULL
+        WHERE r.workflow = :workflow AND s.path = :path AND s.succeeded_seq > 0 AND NOT s.superseded
+            AND (:before = '' OR r.n < (SELECT n FROM runs WHERE id = :before))
         ORDER BY r.n DESC LIMIT 1
     """
-    row = db.execute(query, (workflow, path)).fetchone()
+    row = db.execute(query, {"workflow": workflow, "path": path, "before": before}).fetchone()
     return None if row is None else (row[0], row[1])
 
 

@@ -245,6 +245,20 @@ class RecordsContract(StoreFixtures):
         assert store.latest_output("flow", "a") == ("r1", '"2"')
         assert store.latest_output("another", "a") == ("other", '"3"')
         assert store.latest_output("flow", "b") is None
+        assert store.latest_output("flow", "a", before="r1") == ("r0", '"1"')
+        assert store.latest_output("flow", "a", before="r0") is None
+
+    def test_the_latest_output_of_a_block_is_put_together_elsewhere_s53(self, store: Store) -> None:
+        first, second = Scribe(store, "r1"), Scribe(store, "r2")
+        for scribe in (first, second):
+            scribe.begin()
+        first.do("fan", "[1]")
+        second.tell(e.STEP_STARTED, "fan", data={"count": 1}, value="[1]")
+        second.do("fan[0]", "1")
+        second.tell(e.STEP_SUCCEEDED, "fan", data={"gathers": "items"})
+        assert store.latest_output("flow", "fan") == ("r2", None)
+        assert store.latest_output("flow", "fan[0]") == ("r2", "1")
+        assert store.latest_output("flow", "fan", before="r2") == ("r1", "[1]")
 
     def test_artifacts_are_named_by_values_and_data_s49(self, store: Store, view: Store) -> None:
         a, b, c, d = (letter * 64 for letter in "abcd")
