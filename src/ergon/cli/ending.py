@@ -14,7 +14,7 @@ from ergon.cli.looks import Look, run_look
 from ergon.cli.notes import error_text
 from ergon.cli.tracebacks import place_of
 from ergon.cli.words import brief, clean, plural, seconds, shown_path
-from ergon.model.report import instances, kept_error
+from ergon.model.report import instances, kept_error, run_duration
 from ergon.model.states import RunState, RunStatus, StepState, StepStatus
 
 _MOST: Final = 6
@@ -68,8 +68,8 @@ def ending_of(
     """
     look = run_look(status)
     workflow = state.frame.graph.workflow
-    end = state.ended_at or until
-    took = f" in {seconds(end - state.started_at)}" if end and state.started_at else ""
+    lasted = run_duration(state, until)
+    took = "" if lasted is None else f" in {seconds(lasted)}"
     reason = f": {clean(state.reason)}" if state.reason else ""
     title = f"{clean(workflow.title or workflow.name)}: {look.word}{took}{reason}"
     sections = (

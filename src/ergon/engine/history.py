@@ -57,7 +57,7 @@ class History:
             "workflow": record.workflow,
             "status": record.status,
             "started_at": timestamp(record.started_at),
-            "duration_s": duration(record.started_at, record.ended_at, self.until(record)),
+            "duration_s": duration(record.started_at, record.ended_at, self.until(record), rested=record.rested),
             "outputs": {} if text is None else to_json(self._values.stored_text(text)),
             "error": run_error(ErrorRecord.from_data(error), step) if isinstance(error, dict) else None,
         }

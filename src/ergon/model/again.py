@@ -135,6 +135,7 @@ def forget_result(state: RunState, step: StepState) -> None:
     step.condition = step.error = step.output = step.inputs = step.wait = step.items = step.branch = None
     step.limit = step.aside = step.process = None
     step.ended_at = step.started_at = None
+    step.rested_before = step.rested_until = 0.0
     step.count = 0
     step.kept = False
     step.code = ""

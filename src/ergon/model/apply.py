@@ -193,7 +193,7 @@ def _step_started(state: RunState, event: Event) -> None:
     move(state, step, _RUNNING)
     step.wait = None
     if step.started_at is None:
-        step.started_at = event.at
+        step.started_at, step.rested_before = event.at, state.rested
     if step.node.kind == "action":
         step.attempt = event.attempt
         step.slot = True
@@ -268,7 +268,7 @@ def _step_succeeded(state: RunState, event: Event) -> None:
         step.kept = False
         return
     step.output = event.value
-    step.ended_at = event.at
+    step.ended_at, step.rested_until = event.at, state.rested
     step.wait = step.process = None
     step.error = None
     if not data:
@@ -290,7 +290,7 @@ def _step_failed(state: RunState, event: Event) -> None:
     move(state, step, StepStatus.FAILED)
     if step.kept or step.aside is not None:
         forget_result(state, step)
-    step.ended_at = event.at
+    step.ended_at, step.rested_until = event.at, state.rested
     step.wait = step.process = None
     step.output = None
     _failed_attempt(step, event.data)
@@ -303,7 +303,7 @@ def _step_skipped(state: RunState, event: Event) -> None:
         forget_result(state, step)
     step.reason = cast(str, event.data.get("reason", ""))
     step.outside = bool(event.data.get("outside", False))
-    step.ended_at = event.at
+    step.ended_at, step.rested_until = event.at, state.rested
 
 
 def _step_cancelled(state: RunState, event: Event) -> None:
@@ -312,7 +312,7 @@ def _step_cancelled(state: RunState, event: Event) -> None:
     if step.kept or step.aside is not None:
         forget_result(state, step)
     step.reason = cast(str, event.data.get("reason", ""))
-    step.ended_at = event.at
+    step.ended_at, step.rested_until = event.at, state.rested
     step.wait = step.process = None
 
 

@@ -134,6 +134,10 @@ class StepState:
     error: ErrorRecord | None = None
     started_at: float | None = None
     ended_at: float | None = None
+    rested_before: float = 0.0
+    """Seconds that the run had rested when the step started."""
+    rested_until: float = 0.0
+    """Seconds that the run had rested when the step ended."""
     reason: str = ""
     origin: str = ""
     """Where the output came from: computed, cached, continued, stand_in, answered, replayed."""
@@ -250,7 +254,7 @@ class RunState:
     at: float = 0.0
     """When its newest event happened."""
     rested: float = 0.0
-    """Seconds for which it was paused, interrupted or over, and then went on: limits do not count them (S36)."""
+    """Seconds for which it was at rest or over, and then went on: no limit (S36) and no duration counts them."""
     limit_from: float | None = None
     """From when its time limit counts; what it rests later is still to be added."""
     created_at: float = 0.0

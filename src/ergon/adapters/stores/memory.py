@@ -70,7 +70,7 @@ class _Tally:
         if self.last_at is None or run.ended_at >= self.last_at:
             self.last_at, self.last_status = run.ended_at, run.status
         if run.started_at is not None:
-            lasted = run.ended_at - run.started_at
+            lasted = run.ended_at - run.started_at - run.rested
             self.durations += 1
             self.total += lasted
             self.minimum = lasted if self.minimum is None else min(self.minimum, lasted)
