@@ -120,6 +120,20 @@ def test_s53_a_block_whose_items_failed_in_part_counts_and_so_does_one_that_an_e
     assert part(bench, edited, "after").output("after") == [[2, 3], []]
 
 
+def test_s53_cached_and_edited_outputs_count(bench: Bench) -> None:
+    steps = [give_step("b", 1, cache=True), flaky_step("bad", needs=["b"]), give_step("after", "{{ steps.b.output }}")]
+    bench.run(steps)
+    cached = bench.run(steps)
+    assert cached.step("b").cached
+    run = part(bench, steps, "after")
+    assert (run.output("after"), run.state.start["replayed_from"]) == (1, {"b": cached.id})
+    edited = [give_step("b", 2), *steps[1:]]
+    whole = bench.run(steps)
+    whole.resume(document={"steps": edited})
+    run = part(bench, edited, "after")
+    assert (run.output("after"), run.state.start["replayed_from"]) == (2, {"b": whole.id})
+
+
 def test_s53_an_output_whose_artifact_is_gone_does_not_count(bench: Bench) -> None:
     steps = [{"id": "b", "for_each": [1, 2], "steps": [give_step("x", "{{ parameters.text ~ item }}")]}]
     steps.append(give_step("after", "{{ steps.b.output[0][-3:] }}"))

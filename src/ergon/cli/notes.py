@@ -37,7 +37,8 @@ def note_of(
     if status in (StepStatus.SKIPPED, StepStatus.CANCELLED):
         return clean(step.reason)
     if status is StepStatus.SUCCEEDED:
-        return _result(state, step) or name_of(step)
+        parts = _replayed(state, step), _result(state, step) or name_of(step)
+        return " · ".join(filter(None, parts))
     return name_of(step)
 
 
@@ -45,6 +46,13 @@ def name_of(step: StepState) -> str:
     """Give what the file calls a step, where that is the same for all its instances."""
     name = step.node.step.name
     return "" if "{{" in name or "{%" in name else clean(name)
+
+
+def _replayed(state: RunState, step: StepState) -> str:
+    """Say which earlier run gave the output of a step that is no part of this one."""
+    origins = state.start.get("replayed_from") if step.origin == "replayed" else None
+    run = origins.get(step.path) if isinstance(origins, dict) else None
+    return f"from run {run}" if run else ""
 
 
 def _attempts(step: StepState) -> str:
