@@ -18,8 +18,8 @@ START = 1_700_000_000.0
 class Journal:
     """Writes the journal of a run, a tenth of a second an event."""
 
-    def __init__(self, *steps: dict[str, Any]) -> None:
-        self.graph = compile_graph(Workflow.model_validate({"ergon": 1, "name": "w", "steps": list(steps)}))
+    def __init__(self, *steps: dict[str, Any], **more: object) -> None:
+        self.graph = compile_graph(Workflow.model_validate({"ergon": 1, "name": "w", "steps": list(steps), **more}))
         self.events: list[Event] = []
         self.add(e.RUN_CREATED, data={"folder": "/tmp"}, value="{}")
         self.add(e.RUN_STARTED, data={"epoch": 1})

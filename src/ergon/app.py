@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from ergon.adapters.clocks.system import SystemClock
 from ergon.adapters.doors import adapter
+from ergon.engine.earlier import Earlier
 from ergon.engine.engine import Engine
 from ergon.engine.equipment import Equipment
 from ergon.engine.graphs import Graphs
@@ -310,8 +311,8 @@ class App:
         own = None if self.settings.outranks_workflow("durability") else workflow.settings.durability
         return own or self.settings.durability
 
-    def _earlier(self, workflow: str) -> Callable[[str], tuple[str, str] | None]:
-        return lambda path: self.store.latest_output(workflow, path)
+    def _earlier(self, workflow: str) -> Earlier:
+        return Earlier(workflow, store=self.store, values=self.values, fold=self.history().state)
 
     def _open_child(self, child: Child, folder: str) -> OpenedChild:
         """Load, check and compile a child workflow; called in a thread of the engine."""

@@ -128,8 +128,12 @@ class Store(Protocol):
     def cached(self, key: str) -> CacheRecord | None:
         """Give the newest result kept under a cache key."""
 
-    def latest_output(self, workflow: str, path: str) -> tuple[str, str] | None:
-        """Give (run id, stored form) of the newest output of a step over the runs of a workflow (S53)."""
+    def latest_output(self, workflow: str, path: str, *, before: str = "") -> tuple[str, str | None] | None:
+        """Give (run id, stored form) of the newest output of a step over the runs of a workflow (S53).
+
+        The stored form is None where it has to be put together from what is inside the step; `before` asks only for
+        runs that are older than the one with this id.
+        """
 
     def statistics(self, workflow: str) -> Statistics:
         """Say how the runs of a workflow went."""

@@ -12,6 +12,10 @@ import pytest
 
 from ergon.app import App, open_app
 from ergon.cli.main import command
+from ergon.model import events as e
+from ergon.model.definitions import definition_hash, definition_text
+from ergon.model.workflow import Workflow
+from ergon.testing.journals import Scribe
 
 ERGON = Path(sys.executable).with_name("ergon")
 
@@ -108,6 +112,30 @@ def test_runs_as_json_are_runs_without_their_steps(folder: Path) -> None:
 
 
 # ---- show ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_show_of_a_run_whose_process_died(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begun: bool
+) -> None:
+    (tmp_path / ".ergon").mkdir()
+    monkeypatch.chdir(tmp_path)
+    app = open_app(tmp_path)
+    text = definition_text(Workflow.model_validate({"ergon": 1, "name": "w", "steps": [{"id": "a", "uses": "x:y"}]}))
+    sha256 = definition_hash(text)
+    scribe = Scribe(app.store, "r")
+    created = scribe.event(e.RUN_CREATED, data={"workflow": "w", "definition": sha256}, value="{}")
+    scribe.write(created, definitions={sha256: text})
+    if begun:
+        scribe.tell(e.RUN_STARTED, data={"epoch": 1})
+        scribe.tell(e.STEP_STARTED, "a", 1)
+    scribe.lease.release()
+    out = told(capsys, "show", "r")
+    assert ("started   " in out, "created   " in out) == (begun, not begun)
+    assert "w: interrupted" in out
+    assert ("a     ‖ interrupted" in out, "running" in out) == (begun, False)
+    assert "\n\n\n" not in out
+    app.close()
 
 
 def test_show_tells_of_every_step(capsys: pytest.CaptureFixture[str]) -> None:

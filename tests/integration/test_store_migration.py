@@ -12,6 +12,7 @@ from tests.integration.store_process import Remote, url_of
 from ergon.adapters.stores.schema import SCHEMA, Schema
 from ergon.adapters.stores.sqlite import SqliteStore
 from ergon.errors import StoreBusy, StoreDamaged, StoreError, StoreNewer
+from ergon.model import events as e
 from ergon.model.records import Place, Placed
 from ergon.testing.journals import Scribe
 
@@ -24,6 +25,13 @@ NEXT = replace(
     },
 )
 """Two versions on, as a later release would have it."""
+
+
+COLUMNS = (
+    "n, id, workflow, status, created_at, definition, file, reason, started_at, ended_at, parent, priority, actor,"
+    " trigger, tags, correlation, epoch, host, machine, pid, beat"
+)
+"""The columns of `runs` in form 1."""
 
 
 def _old(tmp_path: Path) -> str:
@@ -57,6 +65,38 @@ def test_an_older_store_is_migrated_when_it_is_opened_after_a_backup_s43(tmp_pat
     store.close()
     with pytest.raises(StoreNewer):
         SqliteStore(store.url).runs()
+
+
+def test_form_1_knows_what_runs_rested_once_it_is_migrated_s43(tmp_path: Path) -> None:
+    (bare,) = [table.replace("        rested REAL NOT NULL DEFAULT 0,\n", "") for table in SCHEMA.tables[:1]]
+    store = SqliteStore(url_of(tmp_path))
+    scribes = [Scribe(store, "r"), Scribe(store, "other")]
+    for scribe in scribes:
+        scribe.begin()
+        scribe.tell(e.RUN_PAUSED)
+        scribe.at += 99
+        scribe.tell(e.RUN_STARTED, data={"epoch": 1})
+        scribe.tell(e.RUN_FINISHED, data={"status": "failed"})
+    scribes[0].at += 999
+    scribes[0].tell(e.RUN_REOPENED)
+    assert [store.run(run).rested for run in ("r", "other")] == [1100, 100]
+    store.close()
+    db = sqlite3.connect(store.path, isolation_level=None)
+    for statement in (
+        "CREATE TABLE copied AS SELECT * FROM runs",
+        "DROP TABLE runs",
+        bare,
+        f"INSERT INTO runs SELECT {COLUMNS} FROM copied",
+        "DROP TABLE copied",
+        "PRAGMA user_version = 1",
+    ):
+        db.execute(statement)
+    db.close()
+    migrated = SqliteStore(store.url)
+    assert [migrated.run(run).rested for run in ("r", "other")] == [1100, 100]
+    assert migrated.run("r").id == "r"
+    assert _ask(migrated.path, "PRAGMA user_version") == SCHEMA.version
+    migrated.close()
 
 
 def test_under_a_live_owner_nothing_is_migrated_s43(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from ergon.cli.notes import item_label, note_of
 from ergon.cli.rows import Row, counts, done_of, rows, share_done
 from ergon.cli.watching import Watched
 from ergon.cli.words import clean, seconds
-from ergon.model.states import RunStatus, StepState, StepStatus
+from ergon.model.report import duration, step_duration
+from ergon.model.states import RunState, RunStatus, StepState, StepStatus
 
 _BAR: Final = 18
 _WIDEST_LABEL: Final = 38
@@ -65,8 +66,7 @@ class Board:
         workflow = state.frame.graph.workflow
         pausing = bool(state.pausing) and state.status is RunStatus.RUNNING
         look = run_look(state.status)
-        end = state.ended_at or now
-        elapsed = seconds(end - (state.started_at or state.created_at or end))
+        elapsed = seconds(duration(state.started_at or state.created_at, state.ended_at, now, rested=state.rested))
         word = "pausing" if pausing else look.word
         return Text.assemble(
             (_spin(look.mark, state.status is RunStatus.RUNNING, now), "yellow" if pausing else look.colour),
@@ -106,7 +106,7 @@ class Board:
             "  ",
             (f"{look.word:9}", look.colour),
             "  ",
-            (f"{_elapsed(step, now):>9}", "dim"),
+            (f"{_elapsed(watch.state, step, now):>9}", "dim"),
             "  ",
             *_progress(step, progress),
             (note, _note_style(step)),
@@ -156,12 +156,10 @@ def _spin(mark: str, running: bool, now: float) -> str:
     return SPINNER[int(now * 10) % len(SPINNER)] if running and takes_unicode() else mark
 
 
-def _elapsed(step: StepState, now: float) -> str:
-    if step.started_at is None:
+def _elapsed(state: RunState, step: StepState, now: float) -> str:
+    if step.started_at is None or step.status is _S.PENDING:
         return ""
-    if step.settled:
-        return seconds((step.ended_at or step.started_at) - step.started_at)
-    return seconds(max(0.0, now - step.started_at)) if step.status is not _S.PENDING else ""
+    return seconds(step_duration(state, step, now))
 
 
 def _note_style(step: StepState) -> str:

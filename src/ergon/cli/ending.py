@@ -14,7 +14,7 @@ from ergon.cli.looks import Look, run_look
 from ergon.cli.notes import error_text
 from ergon.cli.tracebacks import place_of
 from ergon.cli.words import brief, clean, plural, seconds, shown_path
-from ergon.model.report import instances, kept_error
+from ergon.model.report import instances, kept_error, run_duration
 from ergon.model.states import RunState, RunStatus, StepState, StepStatus
 
 _MOST: Final = 6
@@ -68,12 +68,12 @@ def ending_of(
     """
     look = run_look(status)
     workflow = state.frame.graph.workflow
-    end = state.ended_at or until
-    took = f" in {seconds(end - state.started_at)}" if end and state.started_at else ""
+    lasted = run_duration(state, until)
+    took = "" if lasted is None else f" in {seconds(lasted)}"
     reason = f": {clean(state.reason)}" if state.reason else ""
     title = f"{clean(workflow.title or workflow.name)}: {look.word}{took}{reason}"
     sections = (
-        Section("Outputs", list(_outputs(outputs))),
+        Section("Outputs", [*_outputs(outputs), *_untold(state, outputs)]),
         Section("Files", list(_files(files))),
         Section("Went wrong", list(_failures(state))),
         Section("Warnings", list(_warnings(warnings))),
@@ -87,6 +87,14 @@ def _outputs(outputs: object) -> Iterator[Line]:
     if isinstance(outputs, dict):
         for name, value in outputs.items():
             yield Line(str(name), _near(value) if isinstance(value, str) else brief(value, 200))
+
+
+def _untold(state: RunState, outputs: object) -> Iterator[Line]:
+    """Name the outputs that a run of a part cannot tell."""
+    if state.start.get("leave_out") and state.outputs is not None and isinstance(outputs, dict):
+        missing = [name for name in state.frame.graph.workflow.outputs if name not in outputs]
+        if missing:
+            yield Line("", f"not told, as they read steps outside the part: {', '.join(missing)}", "dim")
 
 
 def _near(text: str) -> str:

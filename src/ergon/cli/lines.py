@@ -13,6 +13,7 @@ from ergon.cli.words import clean, seconds
 from ergon.model import events as e
 from ergon.model.events import Event
 from ergon.model.records import ErrorRecord
+from ergon.model.report import step_duration
 from ergon.model.states import StepState, StepStatus
 
 _PATIENCE: Final = 2.0
@@ -67,9 +68,8 @@ class LineView:
 
     def _ended(self, step: StepState) -> str:
         look = look_of(step)
-        took = ""
-        if step.started_at is not None and step.ended_at is not None:
-            took = f" in {seconds(step.ended_at - step.started_at)}"
+        lasted = step_duration(self._watch.state, step)
+        took = "" if lasted is None else f" in {seconds(lasted)}"
         note = note_of(self._watch.state, step, now=0.0, progress=None, said="")
         return f"{look.mark} {_name(step)} {look.word}{took}" + (f": {note}" if note else "")
 

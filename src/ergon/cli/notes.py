@@ -37,13 +37,21 @@ def note_of(
     if status in (StepStatus.SKIPPED, StepStatus.CANCELLED):
         return clean(step.reason)
     if status is StepStatus.SUCCEEDED:
-        return _result(state, step) or name_of(step)
+        parts = _replayed(state, step), _result(state, step) or name_of(step)
+        return " · ".join(filter(None, parts))
     return name_of(step)
 
 
 def name_of(step: StepState) -> str:
     """Give what the file calls a step; a name that is a template is known from when it starts."""
     return clean(step.node.step.name if step.node.name is None else step.name)
+
+
+def _replayed(state: RunState, step: StepState) -> str:
+    """Say which earlier run gave the output of a step that is no part of this one."""
+    origins = state.start.get("replayed_from") if step.origin == "replayed" else None
+    run = origins.get(step.path) if isinstance(origins, dict) else None
+    return f"from run {run}" if run else ""
 
 
 def _attempts(step: StepState) -> str:

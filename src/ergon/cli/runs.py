@@ -44,7 +44,7 @@ def runs(
     with workspace() as app:
         records = app.store.runs(status=status or "", workflow=workflow, limit=limit)
         history = app.history()
-        documents = [history.summary(record) for record in records]
+        documents = [history.summary(record, outputs=json) for record in records]
     if json:
         terminal.document(documents)
         return

@@ -89,7 +89,9 @@ def _facts(record: RunRecord, state: RunState, document: dict[str, Any]) -> Iter
         "run": record.id,
         "workflow": record.workflow,
         "file": record.file,
-        "started": f"{when} ({ago(began)}){f' by {record.actor}' if record.actor else ''}",
+        "created"
+        if record.started_at is None
+        else "started": f"{when} ({ago(began)}){f' by {record.actor}' if record.actor else ''}",
         "took": seconds(document["duration_s"]),
         "tags": ", ".join(record.tags),
         "parameters": ", ".join(f"{name}={brief(value, 60)}" for name, value in parameters.items()),
@@ -105,9 +107,9 @@ def _facts(record: RunRecord, state: RunState, document: dict[str, Any]) -> Iter
 def _show_steps(state: RunState, document: dict[str, Any]) -> None:  # Any: JSON
     from ergon.cli.table import show_table
 
-    terminal.say()
-    rows = [] if state.root is None else list(_rows(state, state.root.children, 0, document["steps"]))
+    rows = [] if state.root is None else list(_rows(state, state.root.children, 0, document))
     if rows:
+        terminal.say()
         show_table(["step", "status", "took", "attempts", "about"], rows, fold=["about"])
 
 
@@ -118,7 +120,7 @@ def _rows(
     told: dict[str, Any],  # Any: JSON
 ) -> Iterator[Sequence[Cell]]:
     for step in steps:
-        yield _row(state, step, depth, told[step.path])
+        yield _row(state, step, depth, told)
         bodies = [body for _, body in sorted((step.bodies or {}).items())]
         shown = bodies if len(bodies) <= _MANY else [body for body in bodies if not _is_plain(body)]
         for body in shown:
@@ -135,10 +137,12 @@ def _is_plain(body: BodyState) -> bool:
 def _row(state: RunState, step: StepState, depth: int, told: dict[str, Any]) -> Sequence[Cell]:  # Any: JSON
     from rich.text import Text
 
-    from ergon.cli.looks import look_of
+    from ergon.cli.looks import look_of, run_look
     from ergon.cli.notes import item_label, note_of
 
     look = look_of(step)
+    if step.status == "running" and told["status"] == "interrupted":
+        look = run_look("interrupted")  # what the journal saw last of it
     label = item_label(step) if depth else ""
     name = Text("  " * depth + (step.path if depth else step.node.id))
     if label:
@@ -146,7 +150,7 @@ def _row(state: RunState, step: StepState, depth: int, told: dict[str, Any]) -> 
     return [
         name,
         Text(f"{look.mark} {look.word}", look.colour),
-        seconds(told["duration_s"]),
+        seconds(told["steps"][step.path]["duration_s"]),
         str(step.attempt or ""),
         note_of(state, step, now=time.time(), progress=None, said=""),
     ]

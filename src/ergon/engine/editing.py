@@ -78,7 +78,7 @@ class Editing:
             follows = node.index in reached or (node.index in recheck and each.inner is not None)
             if follows and not each.relisted:
                 each.again = each.changed = True
-            if old is not None:
+            if old is not None and not old.outside:
                 _note(old, each, plan, recheck=node.index in recheck)
         return bool(moved or recheck)
 
@@ -87,6 +87,8 @@ class Editing:
         found = _Found()
         if old is None:
             found.again = True
+            return found
+        if old.outside:  # a run of a part stays one (S53)
             return found
         different = _different(old.node, node)
         # A new list or output leaves items as they are; all else that a step says of itself does not.

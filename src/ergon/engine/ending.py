@@ -11,14 +11,12 @@ from ergon.model.expressions.template import PathTemplate
 
 
 def outputs_of(sources: Mapping[str, object], *, left_out: Collection[object] = ()) -> Value:
-    """Compile a workflow's `outputs`; one that reads a step that was left out is null (S53)."""
+    """Compile a workflow's `outputs`; one that reads a step that was left out is left out too (S53)."""
     compiled: dict[str, object] = {}
     references: list[Reference] = []
     for name, source in sources.items():
         read = parse_value(source).references
-        if any(r.root == "steps" and bool(r.path) and r.path[0] in left_out for r in read):
-            compiled[name] = None
-        else:
+        if not any(r.root == "steps" and bool(r.path) and r.path[0] in left_out for r in read):
             compiled[name] = _compiled(source)
             references += read
 

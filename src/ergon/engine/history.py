@@ -46,18 +46,18 @@ class History:
         state = self.state(record) if state is None else state
         return run_document(state, status=record.status, until=self.until(record), whole=self._values.stored_text)
 
-    def summary(self, record: RunRecord) -> Document:
-        """Give a run without its steps, from its last events alone."""
+    def summary(self, record: RunRecord, *, outputs: bool = True) -> Document:
+        """Give a run without its steps, from its last events alone; `outputs` says whether to read its outputs too."""
         last = self._last(record)
         error = last.data.get("error") if last is not None else None
         step = str(last.data.get("step", "")) if last is not None else ""
-        text = last.value if last is not None else None
+        text = last.value if last is not None and outputs else None
         return {
             "run_id": record.id,
             "workflow": record.workflow,
             "status": record.status,
             "started_at": timestamp(record.started_at),
-            "duration_s": duration(record.started_at, record.ended_at, self.until(record)),
+            "duration_s": duration(record.started_at, record.ended_at, self.until(record), rested=record.rested),
             "outputs": {} if text is None else to_json(self._values.stored_text(text)),
             "error": run_error(ErrorRecord.from_data(error), step) if isinstance(error, dict) else None,
         }

@@ -234,7 +234,7 @@ class LiveRun:
             self.journal.emit(e.STEP_SUCCEEDED, path, 0, data, str(text))
         skipped = state.start.get("leave_out")
         for path in skipped if isinstance(skipped, (list, tuple)) else ():
-            self.journal.emit(e.STEP_SKIPPED, path, 0, {"reason": "it was not selected"})
+            self.journal.emit(e.STEP_SKIPPED, path, 0, {"reason": "it was not selected", "outside": True})
 
     def _arm_limit(self) -> None:
         limit = self.state.frame.graph.workflow.settings.timeout

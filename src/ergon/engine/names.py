@@ -168,6 +168,9 @@ class StepView(Mapping[str, object]):
                     return None
                 raise KeyError(fact)
             return self._reader.decode(text)
+        earlier = self._state.earlier_facts(step)
+        if earlier is not None and fact in earlier:
+            return earlier[fact]
         if fact == "status":
             return step.status.value
         if fact == "attempts":

@@ -89,6 +89,8 @@ def plan_body(body: BodyState, how: How, undone: frozenset[str], plan: Reopening
     reached = followers(body.body, own | set(inside))
     for child in body.children:
         index = child.node.index
+        if child.outside:
+            continue
         if index in reached or index in own:
             if child.status is not _PENDING:
                 plan.reset.append(child.path)

@@ -52,8 +52,11 @@ class Values:
             foreign=lambda part: self._keep_foreign(part, redactor),
             redact=redactor.text if redactor else None,
         )
-        limit = self._limit if inline_limit is None else inline_limit
-        if _size(text) <= limit:
+        return self.compact(text, self._limit if inline_limit is None else inline_limit)
+
+    def compact(self, text: str, limit: int | None = None) -> str:
+        """Give a stored value as it is, or as a reference to an artifact where it is too large to be inline."""
+        if _size(text) <= (self._limit if limit is None else limit):
             return text
         data = text.encode()
         held = tuple(sorted(artifacts_named(text)))

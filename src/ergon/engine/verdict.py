@@ -74,6 +74,8 @@ STOP_REASONS: Final[dict[StopMode, str]] = {
 def satisfied(edge: Edge, source: StepState, node: Node) -> bool:
     """Say whether a settled source satisfies an edge."""
     status = source.status
+    if source.outside and edge.kind == "order":
+        return True  # who runs a part wants what is in it, whatever came of the rest
     if edge.kind == "wait" or (edge.on == "always" and edge.kind == "order"):
         return True
     if edge.kind == "data":

@@ -136,6 +136,7 @@ def forget_result(state: RunState, step: StepState) -> None:
     step.limit = step.aside = step.process = None
     step.ended_at = step.started_at = None
     step.count = step.ended_seq = 0
+    step.rested_before = step.rested_until = 0.0
     step.kept = False
     step.code = ""
     step.reason = step.gathers = step.winner = step.origin = step.stopping = ""

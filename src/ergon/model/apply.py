@@ -78,6 +78,7 @@ def _body(state: RunState, event: Event) -> BodyState:
 def _run_created(state: RunState, event: Event) -> None:
     state.start = event.data
     state.env = dict(cast(Mapping[str, str], event.data.get("env", {})))
+    state.state = dict(cast(Mapping[str, str], event.data.get("state", {})))
     state.created_at = event.at
     state.frame.parameters = event.value or "{}"
     state.frame.folder = str(event.data.get("folder", ""))
@@ -192,7 +193,7 @@ def _step_started(state: RunState, event: Event) -> None:
     move(state, step, _RUNNING)
     step.wait = None
     if step.started_at is None:
-        step.started_at = event.at
+        step.started_at, step.rested_before = event.at, state.rested
     if step.node.kind == "action":
         step.attempt = event.attempt
         step.slot = True
@@ -267,7 +268,7 @@ def _step_succeeded(state: RunState, event: Event) -> None:
         step.kept = False
         return
     step.output = event.value
-    step.ended_at, step.ended_seq = event.at, event.seq
+    step.ended_at, step.ended_seq, step.rested_until = event.at, event.seq, state.rested
     step.wait = step.process = None
     step.error = None
     if not data:
@@ -276,6 +277,7 @@ def _step_succeeded(state: RunState, event: Event) -> None:
     step.origin = cast(str, data.get("origin", "computed"))
     step.code = cast(str, data.get("code", ""))
     step.cached = step.origin == "cached"
+    step.outside = step.origin == "replayed"
     step.gathers = cast(str, data.get("gathers", ""))
     step.tolerated = bool(data.get("tolerated", False))
     _failed_attempt(step, data)
@@ -288,7 +290,7 @@ def _step_failed(state: RunState, event: Event) -> None:
     move(state, step, StepStatus.FAILED)
     if step.kept or step.aside is not None:
         forget_result(state, step)
-    step.ended_at, step.ended_seq = event.at, event.seq
+    step.ended_at, step.ended_seq, step.rested_until = event.at, event.seq, state.rested
     step.wait = step.process = None
     step.output = None
     _failed_attempt(step, event.data)
@@ -300,7 +302,8 @@ def _step_skipped(state: RunState, event: Event) -> None:
     if step.kept or step.aside is not None:
         forget_result(state, step)
     step.reason = cast(str, event.data.get("reason", ""))
-    step.ended_at, step.ended_seq = event.at, event.seq
+    step.outside = bool(event.data.get("outside", False))
+    step.ended_at, step.ended_seq, step.rested_until = event.at, event.seq, state.rested
 
 
 def _step_cancelled(state: RunState, event: Event) -> None:
@@ -309,7 +312,7 @@ def _step_cancelled(state: RunState, event: Event) -> None:
     if step.kept or step.aside is not None:
         forget_result(state, step)
     step.reason = cast(str, event.data.get("reason", ""))
-    step.ended_at, step.ended_seq = event.at, event.seq
+    step.ended_at, step.ended_seq, step.rested_until = event.at, event.seq, state.rested
     step.wait = step.process = None
 
 

@@ -22,7 +22,8 @@ _NONE: Final[frozenset[str]] = frozenset()
 _ABSENT: Final = object()
 """The output of a block that says none; null is one (S25)."""
 _NO_LITERALS: Final[Mapping[str, object]] = {}
-_FACTS: Final = frozenset({"status", "error", "attempts", "failed"})
+STEP_FACTS: Final = frozenset({"status", "error", "attempts", "failed"})
+"""What can be read of a step beside its output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -395,7 +396,7 @@ def _edges(step: Step, own: list[Reference], inner: list[Reference], places: Map
 def _reference_edge(reference: Reference, places: Mapping[str, int]) -> Edge:
     source = _step_of(reference)
     index = places.get(source, -1)
-    if len(reference.path) > 1 and reference.path[1] in _FACTS:
+    if len(reference.path) > 1 and reference.path[1] in STEP_FACTS:
         return Edge(source, index, "order", "always")
     if reference.lenient:
         return Edge(source, index, "wait", "always")

@@ -77,6 +77,8 @@ class RunRecord:
     reason: str = ""
     started_at: float | None = None
     ended_at: float | None = None
+    rested: float = 0.0
+    """Seconds between start and end for which nobody worked on it."""
     parent: str = ""
     priority: Priority = "immediate"
     actor: str = ""

@@ -51,7 +51,7 @@ def run_summary(
         "workflow": state.frame.graph.workflow.name,
         "status": status or state.status.value,
         "started_at": timestamp(state.started_at),
-        "duration_s": duration(state.started_at, state.ended_at, until),
+        "duration_s": run_duration(state, until),
         "outputs": outputs,
         "error": run_error(state.error, state.failed_step),
     }
@@ -71,7 +71,7 @@ def step_document(state: RunState, step: StepState, *, until: float | None = Non
     return {
         "status": step.status.value,
         "attempts": step.attempt,
-        "duration_s": duration(step.started_at, step.ended_at, until),
+        "duration_s": step_duration(state, step, until),
         "cached": step.cached,
         "output": None if text is None else to_json(text),
         "error": None if error is None else {"type": error.type, "message": error.message, "attempt": error.attempt},
@@ -131,10 +131,26 @@ def timestamp(seconds: float | None) -> str | None:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def duration(start: float | None, end: float | None, until: float | None = None) -> float | None:
-    """Give seconds from start to end, or to `until` where it has not ended; null where it never started."""
+def run_duration(state: RunState, until: float | None = None) -> float | None:
+    """Give the seconds that a run was worked on, or null if it never began; its rests do not count."""
+    return duration(state.started_at, state.ended_at, until, rested=state.rested)
+
+
+def step_duration(state: RunState, step: StepState, until: float | None = None) -> float | None:
+    """Give seconds from a step's first start to its end, waits and repeats included, the run's rests not."""
+    rested = (state.rested if step.ended_at is None else step.rested_until) - step.rested_before
+    return duration(step.started_at, step.ended_at, until, rested=rested)
+
+
+def duration(
+    start: float | None, end: float | None, until: float | None = None, *, rested: float = 0.0
+) -> float | None:
+    """Give seconds from start to end without what was rested; to `until` where it has not ended.
+
+    It is null where it never started.
+    """
     end = until if end is None else end
-    return None if start is None or end is None else round(max(0.0, end - start), 6)
+    return None if start is None or end is None else round(max(0.0, end - start - rested), 6)
 
 
 def strict_json(document: object, *, indent: int | None = 2) -> str:

@@ -138,11 +138,17 @@ class StepState:
     ended_at: float | None = None
     ended_seq: int = 0
     """Number of the event that ended it: which came first, whatever the clock did; 0 if it has not ended."""
+    rested_before: float = 0.0
+    """Seconds that the run had rested when the step started."""
+    rested_until: float = 0.0
+    """Seconds that the run had rested when the step ended."""
     reason: str = ""
     origin: str = ""
     """Where the output came from: computed, cached, continued, stand_in, answered, replayed."""
     cached: bool = False
     superseded: bool = False
+    outside: bool = False
+    """Whether it lies outside the part that the run is of (S53): it is skipped, or has what an earlier run gave."""
     tolerated: bool = False
     """Whether it hides failures that make the run partial."""
     wait: Wait | None = None
@@ -236,7 +242,7 @@ class RunState:
     env: dict[str, str] = field(default_factory=dict)
     """The environment variables that templates may read, as they were when the run was started."""
     state: dict[str, str] = field(default_factory=dict)
-    """What `core.set` wrote, in stored form."""
+    """What `core.set` wrote, in stored form; a run of a part begins with what an earlier run wrote (S53)."""
     signals: dict[str, list[str]] = field(default_factory=dict)
     """Signals that came before anybody waited for them."""
     code: dict[str, str] = field(default_factory=dict)
@@ -252,7 +258,7 @@ class RunState:
     at: float = 0.0
     """When its newest event happened."""
     rested: float = 0.0
-    """Seconds for which it was paused, interrupted or over, and then went on: limits do not count them (S36)."""
+    """Seconds for which it was at rest or over, and then went on: no limit (S36) and no duration counts them."""
     limit_from: float | None = None
     """From when its time limit counts; what it rests later is still to be added."""
     created_at: float = 0.0
@@ -268,6 +274,12 @@ class RunState:
     def ended(self) -> bool:
         """Whether the run has ended for good, unless somebody resumes it."""
         return self.status in ENDED
+
+    def earlier_facts(self, step: StepState) -> Mapping[str, object] | None:
+        """Give what an earlier run knows of a step outside the part that this run is of (S53)."""
+        told = self.start.get("facts") if step.outside else None
+        facts = told.get(step.path) if isinstance(told, Mapping) else None
+        return facts if isinstance(facts, Mapping) else None
 
     def bodies(self) -> Iterator[BodyState]:
         """Give every body that was opened, outer ones first."""

@@ -15,6 +15,7 @@ from ergon.errors import RunFailed, StepUnknown
 from ergon.model.events import Event
 from ergon.model.outputs import output_text
 from ergon.model.records import ErrorRecord
+from ergon.model.report import step_duration
 from ergon.model.states import RunState, RunStatus, StepState
 
 _GOOD: Final = frozenset({RunStatus.SUCCEEDED, RunStatus.PARTIAL})
@@ -35,6 +36,7 @@ class StepResult:
     error: ErrorRecord | None
     cached: bool
     duration_s: float | None
+    """Seconds from its first start to its end, without the time for which the run rested; None until it has ended."""
 
 
 class Run:
@@ -101,9 +103,6 @@ class Run:
     def _result(self, state: RunState, step: StepState) -> StepResult:
         text = output_text(state, step)
         values = self._app.values
-        duration = None
-        if step.started_at is not None and step.ended_at is not None:
-            duration = step.ended_at - step.started_at
         return StepResult(
             path=step.path,
             status=step.status.value,
@@ -111,7 +110,7 @@ class Run:
             output=None if text is None else values.decode_deep(values.decode(text)),
             error=step.error,
             cached=step.cached,
-            duration_s=duration,
+            duration_s=step_duration(state, step),
         )
 
     def events(self, *, after: int = 0) -> list[Event]:

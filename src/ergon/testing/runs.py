@@ -270,6 +270,8 @@ class BenchRun:
         record = self.bench.store.run(self.id)
         if record.status != self.status:
             faults.append(f"the store says that the run is {record.status}, its state {self.status}")
+        if record.rested != self.state.rested:
+            faults.append(f"the store says that the run rested {record.rested} s, its state {self.state.rested} s")
         for each in self.bench.store.steps(self.id):
             step = self.state.steps.get(each.path)
             if step is not None and (each.status, each.attempts) != (step.status.value, step.attempt):

@@ -8,6 +8,7 @@ import pytest
 from tests.journals import START, Journal, error, noop
 
 from ergon.cli.ending import Ending, as_text, ending_of
+from ergon.cli.notes import note_of
 from ergon.model import events as e
 from ergon.model.states import RunState
 
@@ -103,3 +104,14 @@ def test_a_run_whose_owner_died_is_told_as_interrupted() -> None:
 def test_in_plain_text_labels_stand_in_a_column() -> None:
     found = ending(Journal().ended("succeeded").state, outputs={"a": 1, "long_name": 2})
     assert as_text(found)[:5] == ["✓ w: succeeded in 0.10 s", "", "Outputs", "  a          1", "  long_name  2"]
+
+
+def test_s53_a_part_says_which_outputs_it_cannot_tell() -> None:
+    journal = Journal(noop("a"), noop("b"), outputs={"x": "{{ steps.a.output }}", "y": "{{ steps.b.output }}"})
+    state = journal.ran("a").ended("succeeded", '{"x":1}').state
+    assert section(ending(state, outputs={"x": 1}), "Outputs") == ["x 1"]
+    state.start = {"leave_out": ["b"], "replayed_from": {"a": "old"}}
+    state.steps["a"].origin = "replayed"
+    assert section(ending(state, outputs={"x": 1}), "Outputs")[1] == "not told, as they read steps outside the part: y"
+    note = note_of(state, state.steps["a"], now=START, progress=None, said="")
+    assert note.startswith("from run old")

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from ergon.ports import Change
 
 _RUN_COLUMNS: Final = (
-    "workflow, status, created_at, definition, file, reason, started_at, ended_at, parent, priority, actor,"
-    " trigger, tags, correlation"
+    "workflow, status, created_at, definition, file, reason, started_at, ended_at, rested, parent, priority,"
+    " actor, trigger, tags, correlation"
 )
 _STEP_COLUMNS: Final = "status, attempts, started_at, ended_at, cached, superseded, error_type, succeeded_seq"
 _INSERT_RUN: Final = "INSERT INTO runs (id, epoch, host, machine, pid, beat) VALUES (?, ?, ?, ?, ?, ?)"
-_UPDATE_RUN: Final = f"UPDATE runs SET ({_RUN_COLUMNS}) = ({', '.join('?' * 14)}) WHERE n = ?"
+_UPDATE_RUN: Final = f"UPDATE runs SET ({_RUN_COLUMNS}) = ({', '.join('?' * 15)}) WHERE n = ?"
 _INSERT_EVENT: Final = f"INSERT INTO events VALUES ({', '.join('?' * 11)})"
 _WRITE_STEP: Final = f"INSERT OR REPLACE INTO steps VALUES ({', '.join('?' * 10)})"
 _HAS_PLACE: Final = "INSERT OR REPLACE INTO places SELECT n, workflow, epoch, NULL FROM runs WHERE n = ?"
@@ -221,6 +221,7 @@ def _run_row(facts: RunFacts) -> tuple[object, ...]:
         facts.reason,
         facts.started_at,
         facts.ended_at,
+        facts.rested,
         facts.parent,
         facts.priority,
         facts.actor,
@@ -235,13 +236,15 @@ def load(db: sqlite3.Connection, number: int) -> Book:
     low, high = number << SEQ_BITS, number << SEQ_BITS | SEQ_MASK
     row = db.execute(f"SELECT {_RUN_COLUMNS} FROM runs WHERE n = ?", (number,)).fetchone()
     run = RunFacts(*row)
-    run.tags = tuple(json.loads(row[12]))
-    projection = Projection(run)
+    run.tags = tuple(json.loads(row[13]))
+    last = db.execute(
+        "SELECT id, at FROM events WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT 1", (low, high)
+    ).fetchone()
+    projection = Projection(run, at=last[1] if last else 0.0)
     query = f"SELECT path, id, {_STEP_COLUMNS} FROM steps WHERE id BETWEEN ? AND ? ORDER BY id"
     for path, key, *facts in db.execute(query, (low, high)).fetchall():
         step = projection.steps[path] = StepFacts(key & SEQ_MASK, *facts)
         step.cached, step.superseded = bool(step.cached), bool(step.superseded)
     for path, *wait in db.execute("SELECT path, why, due, signal FROM waits WHERE run = ?", (number,)).fetchall():
         projection.waits[path] = WaitFacts(*wait)
-    last = db.execute("SELECT max(id) FROM events WHERE id BETWEEN ? AND ?", (low, high)).fetchone()[0]
-    return Book(number, (last or 0) & SEQ_MASK, projection)
+    return Book(number, last[0] & SEQ_MASK if last else 0, projection)

@@ -5,12 +5,12 @@ Appending is all that a commit does; what lists and searches tell is folded from
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import count
 from typing import TYPE_CHECKING
 
 from ergon.adapters.stores.places import Standing, judge
@@ -82,7 +82,7 @@ class _Tally:
         if self.last_at is None or run.ended_at >= self.last_at:
             self.last_at, self.last_status = run.ended_at, run.status
         if run.started_at is not None:
-            lasted = run.ended_at - run.started_at
+            lasted = run.ended_at - run.started_at - run.rested
             self.durations += 1
             self.total += lasted
             self.minimum = lasted if self.minimum is None else min(self.minimum, lasted)
@@ -139,7 +139,7 @@ class MemoryStore:
         """Runs that have begun, or gone on, since they were claimed."""
         self._definitions: dict[str, str] = {}
         self._commands: dict[int, Command] = {}
-        self._numbers = count(1)
+        self._numbers = itertools.count(1)
         self._watchers: dict[object, Callable[[], None]] = {}
         self._forgotten: dict[str, _Tally] = {}
         self._closed = False
@@ -368,17 +368,19 @@ class MemoryStore:
         run, event = max(hits, key=lambda hit: hit[1].at)
         return CacheRecord(key, run, event.step, event.at, event.value or "null", files_of(event.data))
 
-    def latest_output(self, workflow: str, path: str) -> tuple[str, str] | None:
-        """Give (run id, stored form) of the newest output of a step over the runs of a workflow (S53)."""
+    def latest_output(self, workflow: str, path: str, *, before: str = "") -> tuple[str, str | None] | None:
+        """Give (run id, stored form or None) of the newest output of a step, of runs before one (S53)."""
         with self._mutex:
-            for journal in self._newest_first():
+            journals = self._newest_first()
+            if before:
+                journals = itertools.dropwhile(lambda journal: journal.run != before, journals)
+            for journal in journals:
                 projection = journal.fold()
                 facts = projection.steps.get(path)
-                if projection.run.workflow != workflow or facts is None or facts.superseded:
+                if journal.run == before or projection.run.workflow != workflow:
                     continue
-                value = journal.events[facts.succeeded_seq - 1].value if facts.succeeded_seq else None
-                if value is not None:
-                    return journal.run, value
+                if facts is not None and facts.succeeded_seq and not facts.superseded:
+                    return journal.run, journal.events[facts.succeeded_seq - 1].value
         return None
 
     def statistics(self, workflow: str) -> Statistics:

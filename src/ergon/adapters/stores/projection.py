@@ -33,6 +33,7 @@ class RunFacts:
     reason: str = ""
     started_at: float | None = None
     ended_at: float | None = None
+    rested: float = 0.0
     parent: str = ""
     priority: str = "immediate"
     actor: str = ""
@@ -52,6 +53,7 @@ class RunFacts:
             reason=self.reason,
             started_at=self.started_at,
             ended_at=self.ended_at,
+            rested=self.rested,
             parent=self.parent,
             priority=cast(Priority, self.priority),
             actor=self.actor,
@@ -124,10 +126,12 @@ class Touched:
 class Projection:
     """All that the events of one run say, so far."""
 
-    __slots__ = ("run", "steps", "touched", "waits")
+    __slots__ = ("at", "run", "steps", "touched", "waits")
 
-    def __init__(self, run: RunFacts | None = None) -> None:
+    def __init__(self, run: RunFacts | None = None, *, at: float = 0.0) -> None:
         self.run = run or RunFacts()
+        self.at = at
+        """When the newest event happened."""
         self.steps: dict[str, StepFacts] = {}
         self.waits: dict[str, WaitFacts] = {}
         self.touched = Touched()
@@ -137,6 +141,13 @@ class Projection:
         handler = _HANDLERS.get(event.type)
         if handler is not None:
             handler(self, event)
+        self.at = event.at
+
+    def goes_on(self, event: Event) -> None:
+        """Take in that a run goes on: nobody has worked on it since its newest event."""
+        if self.run.started_at is not None:
+            self.touched.run = True
+            self.run.rested += max(0.0, event.at - self.at)
 
     def step(self, event: Event) -> StepFacts:
         """Give the facts of an event's step, to be changed."""
@@ -254,6 +265,7 @@ def _named(projection: Projection, event: Event) -> None:
 
 
 def _run_started(projection: Projection, event: Event) -> None:
+    projection.goes_on(event)
     run = projection.move("running")
     projection.touched.begun = True
     run.ended_at = None
@@ -282,12 +294,14 @@ def _run_finished(projection: Projection, event: Event) -> None:
 
 
 def _run_reopened(projection: Projection, event: Event) -> None:
+    projection.goes_on(event)
     projection.move("queued").ended_at = None
     _run_again(projection, event.data)
 
 
 def _run_edited(projection: Projection, event: Event) -> None:
     """Take in an edited definition: it reopens what it changed, and supersedes what it took out (S51)."""
+    projection.goes_on(event)
     if projection.run.status in ENDED:
         projection.move("queued").ended_at = None
     _named(projection, event)

@@ -15,13 +15,13 @@ from ergon.model.events import Event
 from ergon.model.records import CacheRecord, Command, RunRecord, Statistics, StepRecord, WaitRecord
 
 _RUN: Final = f"""
-    SELECT id, workflow, status, created_at, definition, file, reason, started_at, ended_at, parent, priority,
+    SELECT id, workflow, status, created_at, definition, file, reason, started_at, ended_at, rested, parent, priority,
         actor, trigger, tags, epoch,
         coalesce((SELECT max(e.id) FROM events e WHERE e.id BETWEEN n << 32 AND n << 32 | {SEQ_MASK}), 0),
         n, epoch, host, machine, pid, beat
     FROM runs
 """
-_RUN_FIELDS: Final = 16
+_RUN_FIELDS: Final = 17
 _MATCHES: Final = 6
 _ENDED: Final = ", ".join(f"'{status}'" for status in sorted(ENDED))
 
@@ -35,8 +35,8 @@ class Found(NamedTuple):
 
 def _found(row: Sequence[Any]) -> Found:
     facts = list(row[:_RUN_FIELDS])
-    facts[13] = tuple(json.loads(facts[13]))
-    facts[15] &= SEQ_MASK
+    facts[14] = tuple(json.loads(facts[14]))
+    facts[16] &= SEQ_MASK
     return Found(RunRecord(*facts), Claimed(*row[_RUN_FIELDS:]))
 
 
@@ -128,18 +128,18 @@ def cached(db: sqlite3.Connection, key: str) -> CacheRecord | None:
     return CacheRecord(key, run, path or "", at, value or "null", files_of(decode_data(data)))
 
 
-def latest_output(db: sqlite3.Connection, workflow: str, path: str) -> tuple[str, str] | None:
-    """Give (run, stored form) of the newest output of a step over the runs of a workflow."""
+def latest_output(db: sqlite3.Connection, workflow: str, path: str, *, before: str) -> tuple[str, str | None] | None:
+    """Give (run, stored form or None) of the newest output of a step over the runs of a workflow before one."""
     query = f"""
         SELECT r.id, e.value
         FROM runs r
         JOIN steps s ON s.id BETWEEN r.n << 32 AND r.n << 32 | {SEQ_MASK}
         JOIN events e ON e.id = r.n << 32 | s.succeeded_seq
-        WHERE r.workflow = ? AND s.path = ? AND s.succeeded_seq > 0 AND NOT s.superseded
-            AND e.value IS NOT NULL
+        WHERE r.workflow = :workflow AND s.path = :path AND s.succeeded_seq > 0 AND NOT s.superseded
+            AND (:before = '' OR r.n < (SELECT n FROM runs WHERE id = :before))
         ORDER BY r.n DESC LIMIT 1
     """
-    row = db.execute(query, (workflow, path)).fetchone()
+    row = db.execute(query, {"workflow": workflow, "path": path, "before": before}).fetchone()
     return None if row is None else (row[0], row[1])
 
 
@@ -164,8 +164,8 @@ def statistics(db: sqlite3.Connection, workflow: str) -> Statistics:
         WITH ended AS (
             SELECT 1 AS executions, status = 'succeeded' AS succeeded, status = 'failed' AS failed,
                 ended_at AS last_at, status AS last_status, started_at IS NOT NULL AS timed,
-                ended_at - started_at AS total_s, ended_at - started_at AS minimum_s,
-                ended_at - started_at AS maximum_s
+                ended_at - started_at - rested AS total_s, ended_at - started_at - rested AS minimum_s,
+                ended_at - started_at - rested AS maximum_s
             FROM runs WHERE workflow = :workflow AND status IN ({_ENDED})
             UNION ALL
             SELECT executions, succeeded, failed, last_at, last_status, timed, total_s, minimum_s, maximum_s

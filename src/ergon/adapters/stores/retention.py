@@ -16,7 +16,7 @@ _ENDED: Final = ", ".join(f"'{status}'" for status in sorted(ENDED))
 _REMEMBER: Final = """
     INSERT INTO statistics
     SELECT workflow, 1, status = 'succeeded', status = 'failed', ended_at, status, started_at IS NOT NULL,
-        ended_at - started_at, ended_at - started_at, ended_at - started_at
+        ended_at - started_at - rested, ended_at - started_at - rested, ended_at - started_at - rested
     FROM runs WHERE n = ?
     ON CONFLICT (workflow) DO UPDATE SET
         executions = executions + 1,

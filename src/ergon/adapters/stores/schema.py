@@ -29,6 +29,7 @@ _TABLES: Final = (
         reason TEXT NOT NULL DEFAULT '',
         started_at REAL,
         ended_at REAL,
+        rested REAL NOT NULL DEFAULT 0,
         parent TEXT NOT NULL DEFAULT '',
         priority TEXT NOT NULL DEFAULT 'immediate',
         actor TEXT NOT NULL DEFAULT '',
@@ -151,4 +152,21 @@ class Schema:
         return [statement for step in steps for statement in self.migrations[step]]
 
 
-SCHEMA: Final = Schema(version=2, tables=_TABLES, migrations={1: _PLACES})
+_RESTED: Final = (
+    "ALTER TABLE runs ADD COLUMN rested REAL NOT NULL DEFAULT 0",
+    # What passed before each event by which a run that had begun went on.
+    """
+    UPDATE runs SET rested = coalesce((
+        SELECT sum(max(0, e.at - before.at))
+        FROM events e JOIN events before ON before.id = e.id - 1
+        WHERE e.id BETWEEN n << 32 AND n << 32 | 4294967295
+            AND e.type IN ('run_started', 'run_reopened', 'run_edited')
+            AND e.id > (
+                SELECT min(first.id) FROM events first
+                WHERE first.id BETWEEN n << 32 AND n << 32 | 4294967295 AND first.type = 'run_started'
+            )
+    ), 0)
+    """,
+)
+
+SCHEMA: Final = Schema(version=2, tables=_TABLES, migrations={1: (*_PLACES, *_RESTED)})

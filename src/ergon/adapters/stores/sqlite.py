@@ -284,9 +284,9 @@ class SqliteStore:
         """Give the newest result kept under a cache key."""
         return self._read(lambda db: queries.cached(db, key))
 
-    def latest_output(self, workflow: str, path: str) -> tuple[str, str] | None:
-        """Give (run id, stored form) of the newest output of a step over the runs of a workflow (S53)."""
-        return self._read(lambda db: queries.latest_output(db, workflow, path))
+    def latest_output(self, workflow: str, path: str, *, before: str = "") -> tuple[str, str | None] | None:
+        """Give (run id, stored form or None) of the newest output of a step, of runs before one (S53)."""
+        return self._read(lambda db: queries.latest_output(db, workflow, path, before=before))
 
     def statistics(self, workflow: str) -> Statistics:
         """Say how the runs of a workflow went, those that were pruned included."""

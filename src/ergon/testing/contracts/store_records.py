@@ -245,6 +245,20 @@ class RecordsContract(StoreFixtures):
         assert store.latest_output("flow", "a") == ("r1", '"2"')
         assert store.latest_output("another", "a") == ("other", '"3"')
         assert store.latest_output("flow", "b") is None
+        assert store.latest_output("flow", "a", before="r1") == ("r0", '"1"')
+        assert store.latest_output("flow", "a", before="r0") is None
+
+    def test_the_latest_output_of_a_block_is_put_together_elsewhere_s53(self, store: Store) -> None:
+        first, second = Scribe(store, "r1"), Scribe(store, "r2")
+        for scribe in (first, second):
+            scribe.begin()
+        first.do("fan", "[1]")
+        second.tell(e.STEP_STARTED, "fan", data={"count": 1}, value="[1]")
+        second.do("fan[0]", "1")
+        second.tell(e.STEP_SUCCEEDED, "fan", data={"gathers": "items"})
+        assert store.latest_output("flow", "fan") == ("r2", None)
+        assert store.latest_output("flow", "fan[0]") == ("r2", "1")
+        assert store.latest_output("flow", "fan", before="r2") == ("r1", "[1]")
 
     def test_artifacts_are_named_by_values_and_data_s49(self, store: Store, view: Store) -> None:
         a, b, c, d = (letter * 64 for letter in "abcd")
@@ -267,6 +281,29 @@ class RecordsContract(StoreFixtures):
         assert (statistics.last_at, statistics.last_status) == (START + 206, "partial")
         assert (statistics.mean_s, statistics.minimum_s, statistics.maximum_s) == (5.0, 3.0, 8.0)
         assert statistics.success_rate == 0.5
+
+    @pytest.mark.parametrize("rest", [e.RUN_PAUSED, e.RUN_INTERRUPTED, e.STEP_STARTED])
+    def test_what_a_run_rested_is_not_among_its_seconds_s36(self, store: Store, rest: str) -> None:
+        scribe = Scribe(store, "r")
+        scribe.begin()
+        scribe.tell(rest, "a" if rest == e.STEP_STARTED else "", 1)
+        scribe.lease.release()
+        scribe.lease = store.claim("r")  # somebody else takes it over, days later
+        scribe.at += 9_999
+        scribe.tell(e.RUN_STARTED, data={"epoch": scribe.lease.epoch})
+        assert store.run("r").rested == 10_000
+        scribe.finish("failed")
+        scribe.lease = store.claim("r")
+        scribe.at += 99
+        scribe.tell(e.RUN_REOPENED, data={"how": "resume"})
+        scribe.at += 9
+        scribe.tell(e.RUN_STARTED, data={"epoch": scribe.lease.epoch})
+        scribe.finish("succeeded")
+        record = store.run("r")
+        assert (record.started_at, record.ended_at, record.rested) == (START + 2, START + 10_115, 10_110)
+        assert store.statistics("flow").mean_s == 3.0
+        store.prune(before=None, keep=0)
+        assert store.statistics("flow").maximum_s == 3.0
 
     def test_a_run_that_is_retried_counts_once(self, store: Store) -> None:
         scribe = Scribe(store, "r")
