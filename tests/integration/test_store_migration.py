@@ -83,6 +83,7 @@ def test_form_1_knows_what_runs_rested_once_it_is_migrated_s43(tmp_path: Path) -
     store.close()
     db = sqlite3.connect(store.path, isolation_level=None)
     for statement in (
+        "DROP TABLE places",
         "CREATE TABLE copied AS SELECT * FROM runs",
         "DROP TABLE runs",
         bare,
@@ -142,6 +143,7 @@ def test_a_store_without_places_gets_them_s43_s54(tmp_path: Path) -> None:
     path = tmp_path / "home" / "runs.db"
     with sqlite3.connect(path) as db:
         db.execute("DROP TABLE places")
+        db.execute("ALTER TABLE runs DROP COLUMN rested")
         db.execute("PRAGMA user_version = 1")
     db.close()
     store = SqliteStore(url)
