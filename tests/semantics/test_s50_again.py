@@ -280,3 +280,11 @@ def test_s50_once_is_kept_for_another_attempt_and_not_for_other_inputs(bench: Be
     deeds.MENDED.add("pay")
     assert other.resume(document=[flaky_step("a", 2), step]).output("pay") == 2
     assert deeds.ONCE == ["1", "1", "2"]
+
+
+def test_s50_a_block_that_waits_for_its_stand_in_is_left_to_it(bench: Bench) -> None:
+    block = {"id": "block", "parallel": [fail_step("x")], "on_error": {"step": "instead"}}
+    run = bench.run({"settings": {"on_failure": "pause"}, "steps": [block, give_step("instead", 3)]})
+    assert (run.status, run.status_of("block")) == ("paused", "waiting")
+    again = run.resume()
+    assert (again.status, again.output("block"), again.step("block.x").attempt) == ("succeeded", 3, 1)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from tests.semantics import deeds
-from tests.semantics.deeds import bad_step, counts, failed, flaky_step, gate_step, give_step
+from tests.semantics.deeds import bad_step, counts, fail_step, failed, flaky_step, gate_step, give_step
 
 from ergon.errors import ParameterInvalid, WorkflowInvalid
 from ergon.testing.runs import Bench
@@ -412,3 +412,23 @@ def test_s51_an_edit_of_a_run_that_was_cut_off(bench: Bench) -> None:
     assert again.output("c") == 5
     assert counts(run, "a") == [1]
     assert again.step("held").attempt == 2
+
+
+def stood_in(inner: object) -> list[Step]:
+    """Write a block that fails, with a stand-in that waits at a gate."""
+    block = {"id": "block", "parallel": [fail_step("x", inputs={"message": inner})], "on_error": {"step": "instead"}}
+    return [block, gate_step("instead", 3)]
+
+
+@pytest.mark.parametrize(("message", "times"), [("no", 1), ("never", 2)])
+def test_s51_a_block_that_waits_for_its_stand_in_is_not_run_again_unless_it_was_edited(
+    bench: Bench, message: str, times: int
+) -> None:
+    """S31: it has failed for good, as an action has that waits for its stand-in."""
+    run = bench.start(stood_in("no"))
+    run.until_step("instead", "running")
+    run.interrupt(at_once=True)
+    bench.gates["instead"].open()
+    again = run.resume(document={"description": "Edited.", "steps": stood_in(message)})
+    assert again.statuses == {"block": "succeeded", "instead": "succeeded", "block.x": "failed"}
+    assert (again.output("block"), counts(again, "block.x")) == (3, [times])

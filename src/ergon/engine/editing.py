@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from ergon.engine.recovery import How, Reopening, cuts, followers, runs_again
+from ergon.engine.verdict import called_for
 from ergon.model.graph import Body, Graph, Node, references_of
 from ergon.model.states import BodyState, RunState, StepState, StepStatus
 
@@ -55,7 +56,7 @@ class Editing:
     undone: frozenset[str]
     """Steps whose work a rollback took back."""
     takes_up: bool = True
-    """Whether failed steps run again: not inside a block that tolerated them, on a resume."""
+    """Whether failed steps run again: not in a block that tolerated them (on a resume) or has a stand-in at work."""
 
     def plan(self, state: RunState, graph: Graph) -> Reopening:
         """Give the plan of a resume on an edited definition."""
@@ -109,7 +110,7 @@ class Editing:
             found.again = not old.bodies
             inner.reclose += [old.path] if "output" in different and old.bodies else []
             changed = True
-        if changed and (old.stopping == "timeout" or old.winner):
+        if changed and (old.stopping == "timeout" or old.winner or called_for(old)):
             found.again = found.changed = True
         elif changed and old.bodies:
             found.inner = inner
@@ -117,7 +118,8 @@ class Editing:
             found.again = True
 
     def _bodies(self, old: StepState, node: Node, plan: Reopening) -> bool:
-        takes_up = self.takes_up and (old.status is not StepStatus.SUCCEEDED or self.how == "retry")
+        over = old.status is StepStatus.SUCCEEDED and self.how != "retry"
+        takes_up = self.takes_up and not over and not called_for(old)
         # A child workflow's steps stand under its own definition, which is the same here, and read its own names.
         editing = replace(self, takes_up=takes_up, names=self.names if node.bodies else frozenset())
         changed = False

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from typing import Literal
 
+from ergon.engine.verdict import called_for
 from ergon.model.graph import Body
 from ergon.model.states import BodyState, RunState, RunStatus, StepState, StepStatus
 
@@ -126,7 +127,7 @@ def cuts(step: StepState, index: int, plan: Reopening) -> bool:
 
 
 def _goes_on_inside(step: StepState, how: How, undone: frozenset[str]) -> bool:
-    if not step.bodies:
+    if not step.bodies or called_for(step):
         return False
     if step.status in (_FAILED, _CANCELLED):
         return step.stopping != "timeout"

@@ -42,7 +42,7 @@ def judge(node: Node, body: BodyState | None, around: BodyState | None) -> Verdi
             continue
         if not satisfied(edge, source, node):
             return Verdict("skip", _why(edge, source))
-    if node.serves >= 0 and body is not None and not _called_for(body.children[node.serves]):
+    if node.serves >= 0 and body is not None and not called_for(body.children[node.serves]):
         return Verdict("skip", f"'{body.children[node.serves].node.id}' did not need it")
     return START
 
@@ -81,7 +81,7 @@ def satisfied(edge: Edge, source: StepState, node: Node) -> bool:
     if edge.kind == "data":
         return status is _SUCCEEDED
     if edge.on == "failure":
-        return status is _FAILED or (node.serves == edge.index >= 0 and _called_for(source))
+        return status is _FAILED or (node.serves == edge.index >= 0 and called_for(source))
     return status is _SUCCEEDED or status is _SKIPPED or (status is _FAILED and source.node.step.optional)
 
 
@@ -118,7 +118,8 @@ def _ran_spared(step: StepState, body: BodyState) -> bool:
     return step.status in (_SUCCEEDED, _FAILED) and step.node.handles and spared(step.node, body)
 
 
-def _called_for(step: StepState) -> bool:
+def called_for(step: StepState) -> bool:
+    """Say whether a step has failed and waits for what stands in for it (S31)."""
     return step.wait is not None and step.wait.why == "stand_in"
 
 
