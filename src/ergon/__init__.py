@@ -70,5 +70,10 @@ def __getattr__(name: str) -> object:
     raise AttributeError(f"module 'ergon' has no attribute '{name}'")
 
 
+def load_ipython_extension(shell: object) -> None:
+    """Give IPython the magics `%%step` and `%ergon`; `%load_ext ergon` calls it."""
+    importlib.import_module("ergon.notebook.cells.magics").register(shell)
+
+
 def __dir__() -> list[str]:
     return __all__

@@ -216,6 +216,20 @@ class ExtraMissing(Invalid):
         return f"{self.purpose} needs the package {self.package}, which is not installed."
 
 
+class CellRefused(Invalid):
+    """A cell of a notebook cannot be a step; `line` counts from 1 within the cell (0: none in particular)."""
+
+    family: ClassVar[Family] = "validation"
+
+    def __init__(self, *, step: str, line: int, reason: str, hint: str = "") -> None:
+        super().__init__()
+        self.step, self.line, self.reason, self.hint = step, line, reason, hint
+
+    def sentence(self) -> str:
+        place = f", line {self.line}" if self.line else ""
+        return f"Step '{self.step}'{place}: {self.reason}."
+
+
 class Unsupported(Invalid):
     """Something that the format names and this version does not do."""
 

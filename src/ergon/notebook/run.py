@@ -126,7 +126,7 @@ class Run:
         Interrupting the wait leaves the run alone.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
-        while not self._at_rest(self._left(deadline)):
+        while not self.at_rest(self._left(deadline)):
             if deadline is not None and time.monotonic() >= deadline:
                 raise TimeoutError(f"Run {self.id} is still {self.status.value} after {timeout:g} s.")
         return self._checked()
@@ -134,7 +134,8 @@ class Run:
     def _left(self, deadline: float | None) -> float:
         return 0.5 if deadline is None else max(0.0, min(0.5, deadline - time.monotonic()))
 
-    def _at_rest(self, patience: float) -> bool:
+    def at_rest(self, patience: float = 0.0) -> bool:
+        """Say whether it has come to rest, waiting so many seconds for it at most."""
         handle = self._current()
         if handle is not None:
             return handle.wait(patience)
