@@ -6,6 +6,7 @@ A failing example is printed as the YAML of its workflow, to be saved and replay
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -27,7 +28,9 @@ from ergon.testing.runs import Bench, BenchRun, workflow_of
 
 Document = dict[str, Any]
 _SLOW: Final = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
-_ALWAYS_NEW: Final = settings(derandomize=False, deadline=None, suppress_health_check=_SLOW)
+_IN_CI: Final = bool(os.environ.get("CI"))
+"""There the examples are always the same: what fails a change is then the change. Everywhere else they are new."""
+_SETTINGS: Final = settings(derandomize=_IN_CI, deadline=None, suppress_health_check=_SLOW)
 _STRETCHES: Final = [pytest.param(1, id="short"), pytest.param(50, id="long", marks=pytest.mark.long)]
 _PLACES: Final = st.floats(0, 1, exclude_max=True)
 stretch: Final = pytest.mark.parametrize("stretch", _STRETCHES)
@@ -35,7 +38,7 @@ stretch: Final = pytest.mark.parametrize("stretch", _STRETCHES)
 
 def examples(number: int) -> settings:
     """Ask for so many examples."""
-    return settings(_ALWAYS_NEW, max_examples=number)
+    return settings(_SETTINGS, max_examples=number)
 
 
 def show(document: Document) -> None:
