@@ -396,6 +396,19 @@ class CellFailed(StepError):
         return f"Cell {self.cell}{place} of {self.notebook} failed: {self.error}."
 
 
+class NotebookInvalid(StepError):
+    """A file cannot run as a notebook; `notebook` is how the workflow calls it."""
+
+    family: ClassVar[Family] = "validation"
+
+    def __init__(self, *, notebook: str, reason: str, hint: str = "") -> None:
+        super().__init__()
+        self.notebook, self.reason, self.hint = notebook, reason, hint
+
+    def sentence(self) -> str:
+        return f"{self.notebook} cannot run: {self.reason}."
+
+
 class KernelDied(StepError):
     """A notebook's kernel ended, or never started (`cell` 0)."""
 

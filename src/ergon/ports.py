@@ -252,6 +252,10 @@ class Context(abc.ABC):
         """Send a signal of the action's own to whoever watches; it is not journaled."""
 
     @abc.abstractmethod
+    def note(self, type: str, data: Mapping[str, object]) -> None:
+        """Journal a small fact of the action's own, such as that a cell has ended; it is not waited for."""
+
+    @abc.abstractmethod
     def artifact(self, data: bytes | Path, *, type: str = "bytes", name: str = "") -> object:
         """Keep bytes or a file as an artifact; gives the reference to return as (part of) the output."""
 

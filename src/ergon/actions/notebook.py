@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-import json
+import importlib.metadata
+import os
 import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, time
+from datetime import UTC, date, datetime, time
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 from pydantic import Field
 
 from ergon.actions.action import action
 from ergon.actions.aside import aside
-from ergon.actions.writing import replacing, told
-from ergon.errors import ActionFailed, CellFailed, InputInvalid
+from ergon.errors import ActionFailed, CellFailed, InputInvalid, KernelDied, NotebookInvalid
 from ergon.model.base import Duration
-from ergon.model.values import Artifact, decode_plain
 from ergon.ports import Context
 
 if TYPE_CHECKING:
-    from ergon.actions.cells import CellRun
+    from ergon.actions.kernel import Kernel, LeashedKernelManager
+    from ergon.actions.notebooks.book import Notebook
+    from ergon.actions.notebooks.cells import CellRun, Limits
 
 _SCRATCH: Final = ".notebook-"
+_RUNNING: Final = "ERGON_NOTEBOOKS_RUNNING"
+"""Environment variable of a kernel that lists the notebooks that run in it and around it."""
 
 
 @action(
@@ -45,37 +49,97 @@ async def run(
     output: Annotated[str, Field(min_length=1)] | None = None,
     kernel: str = "",
     cwd: str | None = None,
+    env: Mapping[str, str] | None = None,
+    timeout: Duration | None = None,
     cell_timeout: Duration | None = None,
     start_timeout: Duration = 60.0,
+    allow_errors: bool = False,
+    report_mode: bool = False,
     *,
     ctx: Context,
 ) -> dict[str, object]:
     """Runs a notebook in a fresh kernel, with papermill's parameters.
 
     The parameters are put into a cell after the one that is tagged `parameters`, of a copy: the notebook
-    itself is never changed. What the notebook hands out with `ergon.output(name=value)` is the step's
-    output, a mapping. The executed notebook is written whole when it ends, also after an error. Parameters
-    are what JSON can carry; dates and paths become text.
+    itself is never changed. What the notebook hands out with `ergon.output(name=value)`, and the variables
+    that a cell tagged `outputs` assigns, are the step's output, a mapping. The executed notebook is written
+    while it runs, at most every 2 seconds, and when it has ended, also after an error. Parameters are what
+    JSON can carry; dates and paths become text.
 
     Args:
         path: The notebook.
         parameters: Values for the notebook's parameters.
-        output: Where the executed notebook goes; by default into the step's folder beside the run's artifacts.
+        output: Where the executed notebook goes, such as `out/{city}.ipynb` with parameters in braces; by
+            default into the step's folder beside the run's artifacts.
         kernel: The kernel's name; by default the one that the notebook names.
         cwd: The folder that the notebook runs in; by default its own.
+        env: Environment variables of the kernel, beside those of this process.
+        timeout: The longest time that the whole notebook may take.
         cell_timeout: The longest time that one cell may take.
         start_timeout: The longest time that the kernel may take to start.
+        allow_errors: Whether the notebook goes on after a cell that raises, and the step succeeds.
+        report_mode: Whether code is hidden in the executed notebook, and what is tagged `remove-cell`,
+            `remove-input` or `remove-output` is left out of it.
     """
+    from ergon.actions.notebooks.cells import Limits
+
     source = ctx.path(path)
-    target = ctx.path(output, write=True) if output else ctx.output_folder() / source.name
-    folder = ctx.path(cwd) if cwd else source.parent
-    if not folder.is_dir():
-        raise ActionFailed(f"There is no folder {cwd} to run the notebook in.")
+    plain = _plain_parameters(parameters or {})
+    job = _Job(
+        source=source,
+        name=str(path),
+        target=_target(ctx, output, source, plain),
+        folder=_folder(ctx, cwd, source),
+        parameters=plain,
+        kernel=kernel,
+        environment={**(env or {}), _RUNNING: _running(source, str(path))},
+        limits=Limits(start=start_timeout, cell=cell_timeout, notebook=timeout),
+        allow_errors=allow_errors,
+        report_mode=report_mode,
+        context=ctx,
+    )
+    return await aside(job.run, name=f"ergon-notebook-{ctx.step}")
+
+
+def _target(context: Context, output: str | None, source: Path, parameters: Mapping[str, object]) -> Path:
+    """Give where the executed notebook goes."""
+    if not output:
+        return context.output_folder() / source.name
+    target = context.path(_filled(output, parameters), write=True)
     if target == source or (target.exists() and source.exists() and target.samefile(source)):
         reason = "it is the notebook itself, which is never changed"
         raise InputInvalid(action="notebook.run", field="output", reason=reason)
-    job = _Job(source, str(path), target, folder, _plain_parameters(parameters or {}), kernel, ctx)
-    return await aside(lambda: job.run(cell_timeout, start_timeout), name=f"ergon-notebook-{ctx.step}")
+    return target
+
+
+def _folder(context: Context, cwd: str | None, source: Path) -> Path:
+    """Give the folder that the notebook runs in."""
+    folder = context.path(cwd) if cwd else source.parent
+    if not folder.is_dir():
+        raise ActionFailed(f"There is no folder {cwd or folder} to run the notebook in.")
+    return folder
+
+
+def _running(source: Path, name: str) -> str:
+    """Give the notebooks that run in the kernel to be, this one included; one that runs cannot run itself."""
+    around = [each for each in os.environ.get(_RUNNING, "").split(os.pathsep) if each]
+    if str(source) in around:
+        raise NotebookInvalid(notebook=name, reason="it runs already, and this is one of its own cells")
+    return os.pathsep.join([*around, str(source)])
+
+
+def _filled(output: str, parameters: Mapping[str, object]) -> str:
+    """Give an output's path with parameters in the place of their names in braces, as papermill does."""
+    if "{" not in output and "}" not in output:
+        return output
+    now = {"current_datetime_local": datetime.now(), "current_datetime_utc": datetime.now(UTC)}
+    try:
+        return output.format(**{"pm": {"run_uuid": str(uuid.uuid4()), **now}, **parameters})
+    except KeyError as error:
+        reason, hint = f"there is no parameter {error}", f"Parameters are {', '.join(parameters) or 'none'}."
+    except (ValueError, IndexError, AttributeError, TypeError) as error:
+        reason, hint = f"it cannot be filled in: {error}", "Write `{name}` for the value of a parameter."
+    raise InputInvalid(action="notebook.run", field="output", reason=reason, hint=hint)
 
 
 def _plain_parameters(parameters: Mapping[str, object]) -> dict[str, object]:
@@ -105,7 +169,7 @@ def _plain(value: object, place: str) -> object:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Job:
     """One run of a notebook."""
 
@@ -116,53 +180,82 @@ class _Job:
     folder: Path
     parameters: dict[str, object]
     kernel: str
+    environment: Mapping[str, str]
+    limits: Limits
+    allow_errors: bool
+    report_mode: bool
     context: Context
 
-    async def run(self, cell_timeout: float | None, start_timeout: float) -> dict[str, object]:
+    async def run(self) -> dict[str, object]:
         """Run it in the loop of this thread; gives what the notebook handed out."""
-        from ergon.actions.cells import CellRun
         from ergon.actions.kernel import OUTPUTS, Kernel
+        from ergon.actions.notebooks.handover import handed_over
 
+        cells, kernel_name = self._prepared()
         with _scratch(self.context.output_folder()) as scratch:
-            notebook, numbers, kernel_name = self._prepare(scratch)
             handover = scratch / "outputs"
             handover.mkdir()
-            kernel = Kernel(kernel_name, self.folder, scratch, {OUTPUTS: str(handover)})
-            cells = CellRun(notebook, self.name, numbers, self.context, cell_timeout, start_timeout)
-            await self._execute(cells, kernel)
-            return _handed_over(handover, self.context)
+            environment = {**self.environment, OUTPUTS: str(handover)}
+            await self._execute(cells, Kernel(kernel_name, self.folder, scratch, environment))
+            return handed_over(handover, self.context)
 
-    def _prepare(self, scratch: Path) -> tuple[Any, dict[int, int], str]:
-        """Read a copy of the notebook and put the parameters in."""
-        from papermill.execute import prepare_notebook_metadata, remove_error_markers
-        from papermill.iorw import load_notebook_node
-        from papermill.parameterize import parameterize_notebook
+    def _prepared(self) -> tuple[CellRun, str]:
+        """Read the notebook and put the parameters in; gives what runs it, and the kernel's name."""
+        from ergon.actions.notebooks.book import read_book
+        from ergon.actions.notebooks.cells import CellRun
+        from ergon.actions.notebooks.choice import choose_kernel
+        from ergon.actions.notebooks.injection import hide_sources, inject
+        from ergon.actions.notebooks.parameters import fault_of_declared
+        from ergon.actions.notebooks.record import note_run, without_markers
+        from ergon.actions.notebooks.written import Written
 
-        from ergon.actions.kernel import kernel_for
-
-        copy = scratch / "source.ipynb"
-        copy.write_text(json.dumps(_read(self.source, self.name)), encoding="utf-8")
-        notebook = remove_error_markers(load_notebook_node(str(copy)))
-        numbers = {id(cell): number for number, cell in enumerate(notebook.cells, 1)}
-        kernel, language = kernel_for(notebook, self.kernel)
+        book = read_book(self.source, self.name)
+        if fault := fault_of_declared(book):
+            raise NotebookInvalid(notebook=self.name, reason=fault)
+        without_markers(book)
+        numbers = {cell["id"]: number for number, cell in enumerate(book["cells"], 1)}
+        kernel = choose_kernel(book, self.kernel, self.name)
         if self.parameters:
-            self._warn_of_unknown(notebook, kernel, language)
-            notebook = parameterize_notebook(notebook, self.parameters, kernel_name=kernel, language=language)
-        prepare_notebook_metadata(notebook, str(self.source), str(self.target))
-        return notebook, numbers, kernel
+            self._warn_of_strangers(book)
+            inject(book, self.parameters, kernel, lambda warning: self.context.log(warning, "warning"))
+        if self.report_mode:
+            hide_sources(book)
+        version = importlib.metadata.version("papermill")
+        note_run(book, str(self.source), str(self.target), self.parameters, version)
+        cells = CellRun(
+            book=book,
+            name=self.name,
+            numbers=numbers,
+            context=self.context,
+            written=Written(self.target, book, report=self.report_mode),
+            limits=self.limits,
+            is_python=kernel.language == "python",
+            allow_errors=self.allow_errors,
+        )
+        return cells, kernel.name
 
-    def _warn_of_unknown(self, notebook: Any, kernel: str, language: str) -> None:
-        from papermill.inspection import _infer_parameters
+    def _warn_of_strangers(self, book: Notebook) -> None:
+        from ergon.actions.notebooks.book import PARAMETERS, tagged
+        from ergon.actions.notebooks.parameters import strangers
 
-        known = {each.name for each in _infer_parameters(notebook, name=kernel, language=language)}
-        for name in self.parameters:
-            if name not in known:
-                self.context.log(f"The parameters cell of {self.name} has no '{name}'.", "warning")
+        if tagged(book, PARAMETERS) < 0:
+            return
+        for name, meant in strangers(book, self.parameters).items():
+            hint = f" Did you mean '{meant}'?" if meant else ""
+            self.context.log(f"The parameters cell of {self.name} has no '{name}'.{hint}", "warning")
 
-    async def _execute(self, cells: CellRun, kernel: Any) -> None:
+    async def _execute(self, cells: CellRun, kernel: Kernel) -> None:
         """Run the cells and write down what came of it, also after an error."""
+        from ergon.actions.notebooks.conversation import KernelGone
+
+        cells.record.begin()
         try:
-            await cells.execute(kernel)
+            async with kernel.running(self.context.process_started) as manager:
+                try:
+                    await cells.execute(_Started(manager))
+                except KernelGone:
+                    number = cells.number(cells.at) if cells.at is not None else 0
+                    raise KernelDied(notebook=self.name, cell=number, reason=kernel.last_words()) from None
         except CellFailed as error:
             raise CellFailed(
                 notebook=error.notebook,
@@ -172,52 +265,32 @@ class _Job:
                 output=str(self.target),
             ) from None
         finally:
-            self._write(cells.notebook)
+            cells.record.end()
+            cells.written.write()
         self.context.log(f"The executed notebook is {self.target}.")
 
-    def _write(self, notebook: Any) -> None:
-        import nbformat
 
-        writes: Any = nbformat.writes
-        with told(self.target), replacing(self.target) as sink:
-            sink.write(writes(notebook).encode())
+@dataclass(frozen=True, slots=True)
+class _Started:
+    """A kernel that was started, as a conversation needs it."""
 
+    manager: LeashedKernelManager
 
-def _read(file: Path, name: str) -> dict[str, Any]:
-    """Read a notebook's JSON, with ids where its format wants them; raises `ActionFailed`."""
-    with told(name):
-        text = file.read_bytes()
-    try:
-        found: Any = json.loads(text)
-    except (ValueError, RecursionError):
-        raise ActionFailed(f"{name} is not a notebook: it is not JSON.") from None
-    version = found.get("nbformat") if isinstance(found, dict) else None
-    if not isinstance(found, dict) or not isinstance(version, int):
-        raise ActionFailed(f"{name} is not a notebook: it does not say its `nbformat`.")
-    if version > 4:
-        raise ActionFailed(f"{name} has the notebook format {version}, which is newer than 4.")
-    if version == 4 and not _has_cells(found):
-        raise ActionFailed(f"{name} is not a notebook: its cells are not as they should be.")
-    if version == 4 and found.get("nbformat_minor", 0) >= 5:
-        _give_ids(found["cells"])
-    return found
+    @property
+    def connection(self) -> Mapping[str, object]:
+        return dict(self.manager.get_connection_info())
 
+    def interrupt(self) -> None:
+        asyncio.run(self._interrupt())
 
-def _has_cells(found: Mapping[str, Any]) -> bool:
-    cells = found.get("cells")
-    return (
-        isinstance(found.get("metadata"), dict)
-        and isinstance(cells, list)
-        and all(isinstance(cell, dict) and "cell_type" in cell and "source" in cell for cell in cells)
-    )
+    async def _interrupt(self) -> None:
+        await self.manager.interrupt_kernel()
 
+    def alive(self) -> bool:
+        return asyncio.run(self._alive())
 
-def _give_ids(cells: list[dict[str, Any]]) -> None:
-    seen: set[object] = set()
-    for cell in cells:
-        if not cell.get("id") or cell["id"] in seen:
-            cell["id"] = uuid.uuid4().hex[:8]
-        seen.add(cell["id"])
+    async def _alive(self) -> bool:
+        return bool(await self.manager.is_alive())
 
 
 @contextlib.contextmanager
@@ -227,30 +300,6 @@ def _scratch(folder: Path) -> Iterator[Path]:
         shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=_SCRATCH, ignore_cleanup_errors=True) as made:
         yield Path(made)
-
-
-# ---- what the notebook hands out ---------------------------------------------------------------------------
-
-
-def _handed_over(folder: Path, context: Context) -> dict[str, object]:
-    """Give the values that the notebook handed out, by name; what JSON cannot carry is kept as artifacts."""
-    values: dict[str, object] = {}
-    for file in sorted(folder.glob("*.json")):
-        handed = decode_plain(file.read_text("utf-8"))
-        assert isinstance(handed, dict)
-        values |= {name: _kept(value, folder, context) for name, value in handed.items()}
-    return values
-
-
-def _kept(value: object, folder: Path, context: Context) -> object:
-    """Give a value with the bytes that it refers to kept by the run."""
-    if isinstance(value, Artifact):
-        return context.artifact(folder / value.sha256, type=value.type, name=value.name)
-    if isinstance(value, dict):
-        return {key: _kept(member, folder, context) for key, member in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return type(value)(_kept(member, folder, context) for member in value)
-    return value
 
 
 ACTIONS: Final = (run,)

@@ -45,6 +45,9 @@ class RunServices(Protocol):
     def record(self, step: StepState, type: str, data: Mapping[str, object], value: str | None) -> None:
         """Journal a fact about a running step; from another thread, it is on disk when this returns."""
 
+    def note(self, step: StepState, type: str, data: Mapping[str, object]) -> None:
+        """Journal a fact about a running step, from any thread, without waiting for it."""
+
 
 class RunContext(Context):
     """The context of one attempt. Most actions use little of it, so it is made of little."""
@@ -138,6 +141,9 @@ class RunContext(Context):
 
     def emit(self, type: str, data: Mapping[str, object]) -> None:
         self._show(type, self._services.redactor().data(data))
+
+    def note(self, type: str, data: Mapping[str, object]) -> None:
+        self._services.note(self._state, type, self._services.redactor().data(data))
 
     def _show(self, type: str, data: Mapping[str, object]) -> None:
         services = self._services

@@ -158,6 +158,18 @@ class Services:
             with self._lock:
                 self._writing.discard(written)
 
+    def note(self, step: StepState, type: str, data: Mapping[str, object]) -> None:
+        """Journal a fact about a running step, without waiting for it; one that comes after its end is dropped."""
+        journal, post, attempt = self._journal, self._post, step.attempt
+        assert journal is not None
+        assert post is not None
+
+        def emit() -> None:
+            if not self._closed and not step.settled and step.attempt == attempt:
+                journal.emit(type, step.path, attempt, data)
+
+        post(emit)
+
     # ---- evaluation that ends in a stored form -------------------------------------------------------------------
 
     def variables(self, evaluator: Evaluator, frame: Frame) -> tuple[str, Exception | None]:

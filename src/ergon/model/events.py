@@ -74,6 +74,9 @@ STEP_UNDONE: Final = "step_undone"  # rollback; data: ok, reason
 PROCESS_STARTED: Final = "process_started"  # data: pid, started (the process's own start time)
 ONCE_RECORDED: Final = "once_recorded"  # data: key; value
 STEP_LOGGED: Final = "step_logged"  # the summary of an attempt's log: data: lines
+CELL_STARTED: Final = "cell_started"  # a cell of a notebook; data: index (from 0), number (in the source), id
+CELL_FINISHED: Final = "cell_finished"  # data: index, number, id, seconds
+CELL_FAILED: Final = "cell_failed"  # data: index, number, id, seconds, error
 
 # ---- bodies of blocks
 BODY_OPENED: Final = "body_opened"  # an item, iteration or branch began; step: its path

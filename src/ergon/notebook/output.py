@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import os
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,6 +35,14 @@ def output(**values: object) -> None:
         _hand_over(values, Path(folder))
     for name, value in values.items():
         _show(name, value)
+
+
+def hand_out(namespace: Mapping[str, object], names: Sequence[str]) -> None:
+    """Hand out those variables that there are; a step asks for it after a cell tagged `outputs`."""
+    folder = os.environ.get(FOLDER)
+    values = {name: namespace[name] for name in names if name in namespace}
+    if folder and values:
+        _hand_over(values, Path(folder))
 
 
 def _hand_over(values: dict[str, object], folder: Path) -> None:

@@ -57,6 +57,8 @@ class FakeContext(Context):
         """Progress, as (fraction, text)."""
         self.emitted: list[tuple[str, Mapping[str, object]]] = []
         """Signals, as (type, data)."""
+        self.noted: list[tuple[str, Mapping[str, object]]] = []
+        """Facts for the journal, as (type, data)."""
         self.artifacts: dict[str, bytes] = {}
         """Bytes of artifacts, by sha256."""
         self.processes: list[int] = []
@@ -103,6 +105,10 @@ class FakeContext(Context):
     def emit(self, type: str, data: Mapping[str, object]) -> None:
         """Keep a signal."""
         self.emitted.append((type, data))
+
+    def note(self, type: str, data: Mapping[str, object]) -> None:
+        """Keep a fact."""
+        self.noted.append((type, data))
 
     def artifact(self, data: bytes | Path, *, type: str = "bytes", name: str = "") -> object:
         """Keep bytes or a file's bytes; the reference loads them as bytes."""

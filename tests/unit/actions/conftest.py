@@ -8,12 +8,16 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import nbformat as untyped_nbformat
 import pytest
 
 from ergon.actions import modules
 from ergon.actions.action import Action, registry
 from ergon.actions.catalog import ActionCatalog
 from ergon.testing.context import FakeContext
+
+nbformat: Any = untyped_nbformat
+v4: Any = untyped_nbformat.v4
 
 
 @pytest.fixture
@@ -50,6 +54,37 @@ def start(context: FakeContext) -> Callable[..., asyncio.Task[Any]]:
         return asyncio.get_running_loop().create_task(call(made, made.bind(inputs)))
 
     return begin
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Callable[..., Path]:
+    """Give what writes a notebook: a cell is code, text that begins with `# `, or (code, tag)."""
+
+    def write(*cells: str | tuple[str, str], name: str = "book.ipynb", **metadata: object) -> Path:
+        book = v4.new_notebook(metadata={"kernelspec": {"name": "python3", "display_name": "Python"}, **metadata})
+        for cell in cells:
+            if isinstance(cell, tuple):
+                book.cells.append(v4.new_code_cell(cell[0], metadata={"tags": [cell[1]]}))
+            else:
+                book.cells.append(v4.new_markdown_cell(cell) if cell.startswith("# ") else v4.new_code_cell(cell))
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        nbformat.write(book, file)
+        return file
+
+    return write
+
+
+@pytest.fixture
+def executed(context: FakeContext) -> Callable[..., Any]:
+    """Give what reads the executed notebook, which must be valid."""
+
+    def read(name: str = "book.ipynb") -> Any:
+        book = nbformat.read(context.output_folder() / name, as_version=4)
+        nbformat.validate(book)
+        return book
+
+    return read
 
 
 @pytest.fixture

@@ -19,38 +19,12 @@ import nbformat as untyped_nbformat
 import psutil
 import pytest
 
-from ergon.errors import ActionFailed, CellFailed, InputInvalid, KernelDied, PathRefused, Timeout
+from ergon.errors import ActionFailed, CellFailed, InputInvalid, KernelDied, NotebookInvalid, PathRefused, Timeout
 from ergon.testing.context import FakeContext
 
 Run = Callable[..., Any]
 nbformat: Any = untyped_nbformat
-v4: Any = untyped_nbformat.v4
 OUTPUT = "from ergon.notebook.output import output\n"
-
-
-@pytest.fixture
-def make(tmp_path: Path) -> Callable[..., Path]:
-    """Give what writes a notebook: a cell is code, text that begins with `# `, or (code, tag)."""
-
-    def write(*cells: str | tuple[str, str], name: str = "book.ipynb", **metadata: object) -> Path:
-        book = v4.new_notebook(metadata={"kernelspec": {"name": "python3", "display_name": "Python"}, **metadata})
-        for cell in cells:
-            if isinstance(cell, tuple):
-                book.cells.append(v4.new_code_cell(cell[0], metadata={"tags": [cell[1]]}))
-            else:
-                book.cells.append(v4.new_markdown_cell(cell) if cell.startswith("# ") else v4.new_code_cell(cell))
-        file = tmp_path / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        nbformat.write(book, file)
-        return file
-
-    return write
-
-
-def executed(context: FakeContext, name: str = "book.ipynb") -> Any:
-    book = nbformat.read(context.output_folder() / name, as_version=4)
-    nbformat.validate(book)
-    return book
 
 
 def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
@@ -71,7 +45,11 @@ def alive(pid: int) -> bool:
 
 
 def test_a_notebook_runs_with_papermills_parameters(
-    run: Run, make: Callable[..., Path], context: FakeContext, monkeypatch: pytest.MonkeyPatch
+    run: Run,
+    make: Callable[..., Path],
+    context: FakeContext,
+    executed: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     source = make(
         "# Title",
@@ -105,7 +83,7 @@ def test_a_notebook_runs_with_papermills_parameters(
     assert [text for _, text in context.progressed].count("cell 3/4") == 1
     assert [file.name for file in context.output_folder().iterdir()] == ["book.ipynb"]
 
-    book = executed(context)
+    book = executed()
     assert [cell.metadata.get("tags") for cell in book.cells] == [[], ["parameters"], ["injected-parameters"], [], []]
     assert 'city = "Oslo"' in book.cells[2].source
     assert book.metadata.papermill["parameters"]["city"] == "Oslo"
@@ -140,7 +118,7 @@ def test_what_json_cannot_carry_goes_in_as_text_and_out_as_artifacts(
     book = nbformat.read(tmp_path / "out/done.ipynb", as_version=4)
     assert "<table" in str(book.cells[2].outputs), "what is handed out is shown below the cell too"
     assert [text for level, text in context.logged if level == "warning"] == [
-        f"The parameters cell of book.ipynb has no '{name}'." for name in given
+        "The notebook has no cell tagged `parameters`, so its parameters are put at the top."
     ]
     assert capfd.readouterr() == ("", ""), "nothing of it goes past the step's log"
 
@@ -153,13 +131,13 @@ def test_leaving_by_exit_is_as_in_papermill(run: Run, tmp_path: Path) -> None:
     cells = [cell(OUTPUT + "output(a=1)"), cell("import sys\nsys.exit(0)", id="a"), cell("raise ValueError", id="a")]
     book = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells}
     (tmp_path / "without-ids.ipynb").write_text(json.dumps(book))
-    assert run("notebook.run", path="without-ids.ipynb") == {"a": 1}
+    assert run("notebook.run", path="without-ids.ipynb", kernel="python3") == {"a": 1}
 
     code = {"cell_type": "code", "input": ["raise SystemExit(3)"], "language": "python", "outputs": []}
     old = {"nbformat": 3, "nbformat_minor": 0, "metadata": {"name": "x"}, "worksheets": [{"cells": [code]}]}
     (tmp_path / "old.ipynb").write_text(json.dumps(old))
     with pytest.raises(CellFailed, match=r"Cell 1 of old\.ipynb failed: SystemExit: 3\."):
-        run("notebook.run", path="old.ipynb")
+        run("notebook.run", path="old.ipynb", kernel="python3")
 
 
 # ---- errors --------------------------------------------------------------------------------------------------
@@ -205,7 +183,7 @@ def test_an_error_names_the_cell_of_the_source_and_its_line(
     ],
 )
 def test_the_line_is_the_last_one_in_the_cell_itself(traceback: list[str], line: int) -> None:
-    from ergon.actions.cells import _line
+    from ergon.actions.notebooks.cells import _line
 
     assert _line(traceback, 3) == line
 
@@ -217,14 +195,16 @@ def test_what_cannot_be_handed_out_fails_its_cell(run: Run, make: Callable[..., 
         run("notebook.run", path="book.ipynb")
 
 
-def test_a_kernel_that_dies_is_told(run: Run, make: Callable[..., Path], context: FakeContext) -> None:
+def test_a_kernel_that_dies_is_told(
+    run: Run, make: Callable[..., Path], context: FakeContext, executed: Callable[..., Any]
+) -> None:
     make("1", "import os\nos.kill(os.getpid(), 9)")
     with pytest.raises(KernelDied) as caught:
         run("notebook.run", path="book.ipynb")
     assert str(caught.value) == (
         "The kernel of book.ipynb died at cell 2: its process was ended by SIGKILL, as happens when memory runs out."
     )
-    assert executed(context).cells[0].execution_count == 1
+    assert executed().cells[0].execution_count == 1
 
 
 def test_a_kernel_that_does_not_start_is_told(
@@ -244,12 +224,14 @@ def test_a_kernel_that_does_not_start_is_told(
         run("notebook.run", path="book.ipynb", kernel="ergontest", start_timeout=0.3)
 
 
-def test_a_cell_that_takes_too_long_ends_the_kernel(run: Run, make: Callable[..., Path], context: FakeContext) -> None:
+def test_a_cell_that_takes_too_long_ends_the_kernel(
+    run: Run, make: Callable[..., Path], context: FakeContext, executed: Callable[..., Any]
+) -> None:
     make("import time\ntime.sleep(100)")
     with pytest.raises(Timeout, match=r"The run of cell 1 of book\.ipynb took longer than its limit of 0\.2 s"):
         run("notebook.run", path="book.ipynb", cell_timeout=0.2)
     until(lambda: not any(map(alive, context.processes)))
-    assert executed(context).cells[0].metadata.papermill["start_time"]
+    assert executed().cells[0].metadata.papermill["start_time"]
 
 
 # ---- bad input: no kernel is started -------------------------------------------------------------------------
@@ -258,12 +240,30 @@ def test_a_cell_that_takes_too_long_ends_the_kernel(run: Run, make: Callable[...
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("hello", "book.ipynb is not a notebook: it is not JSON."),
+        ("hello", "book.ipynb cannot run: it is not JSON (line 1)."),
+        (" \n", "book.ipynb cannot run: it is empty."),
         ("[" * 100_000, "it is not JSON"),
         ("[]", "it does not say its `nbformat`"),
         ('{"nbformat": 9}', "has the notebook format 9, which is newer than 4"),
-        ('{"nbformat": 4, "cells": 3, "metadata": {}}', "its cells are not as they should be"),
-        ('{"nbformat": 4, "cells": [{"source": "1"}], "metadata": {}}', "its cells are not as they should be"),
+        ('{"nbformat": 4, "cells": 3, "metadata": {}}', "it has no list of cells"),
+        ('{"nbformat": 4, "cells": [], "metadata": []}', "its metadata is not a mapping"),
+        ('{"nbformat": 4, "cells": [], "metadata": {"kernelspec": "x"}}', "its metadata `kernelspec` is not"),
+        ('{"nbformat": 4, "cells": [], "metadata": {"papermill": 1}}', "its metadata `papermill` is not a mapping"),
+        ('{"nbformat": 4, "cells": [], "metadata": {"ergon": {"parameters": 1}}}', "its metadata `ergon` has no"),
+        (
+            '{"nbformat": 4, "cells": [], "metadata": {"ergon": {"parameters": {"n": {"type": "x"}}}, "kernelspec": '
+            '{"name": "python3"}}}',
+            "its metadata `ergon` declares parameter 'n' wrongly: type",
+        ),
+        ('{"nbformat": 4, "cells": [{"source": "1"}], "metadata": {}}', "its cell 1 is neither code, markdown nor raw"),
+        ('{"nbformat": 4, "cells": [{"cell_type": "code", "source": 1}]}', "its cell 1 has a source that is not text"),
+        (
+            '{"nbformat": 4, "cells": [{"cell_type": "raw", "source": "", "metadata": {"tags": "x"}}]}',
+            "its cell 1 has tags that are not a list of names",
+        ),
+        ('{"nbformat": 3, "metadata": {}}', "it has the notebook format 3 and no list of worksheets"),
+        ('{"nbformat": 3, "worksheets": [1]}', "it has the notebook format 3 and cannot be read as 4"),
+        ('{"nbformat": 4, "cells": []}', "it does not name a kernel"),
         (b"\xff\xfe", "it is not JSON"),
     ],
 )
@@ -271,7 +271,7 @@ def test_what_is_no_notebook_is_told(
     run: Run, tmp_path: Path, context: FakeContext, content: str | bytes, said: str
 ) -> None:
     (tmp_path / "book.ipynb").write_bytes(content if isinstance(content, bytes) else content.encode())
-    with pytest.raises(ActionFailed) as caught:
+    with pytest.raises(NotebookInvalid) as caught:
         run("notebook.run", path="book.ipynb")
     assert said in str(caught.value)
     assert not context.processes
@@ -319,7 +319,7 @@ PID = re.compile(r"child (\d+)\n")
 
 
 def test_cancelling_ends_the_kernel_and_all_that_it_started(
-    start: Run, make: Callable[..., Path], context: FakeContext
+    start: Run, make: Callable[..., Path], context: FakeContext, executed: Callable[..., Any]
 ) -> None:
     """S36."""
     make("for n in range(200): print('x' * 100)", SLEEPER)
@@ -342,7 +342,7 @@ def test_cancelling_ends_the_kernel_and_all_that_it_started(
     assert found is not None
     kernel, child = context.processes[0], int(found[1])
     until(lambda: not alive(kernel) and not alive(child))
-    assert str(child) in str(executed(context).cells[1].outputs), "what was done is kept"
+    assert str(child) in str(executed().cells[1].outputs), "what was done is kept"
     assert sorted(gaps)[len(gaps) // 2] < 0.05, "the engine's loop stays free while a notebook runs"
 
 

@@ -102,7 +102,7 @@ Message = Setup | Work | Compute | Answer | Stop | Ready | Tell | Ask | Computed
 
 HINT: Final = "Move it into a Python file beside the workflow, or use `run_on: thread`."
 """What to do about an action that another process cannot find."""
-TELLS: Final = frozenset({"log", "write", "progress", "emit"})
+TELLS: Final = frozenset({"log", "write", "progress", "emit", "note"})
 """Methods of a context that give nothing."""
 ASKS: Final = frozenset({"artifact", "secret", "path", "output_folder", "process_started", "once"})
 """Methods of a context that give something, or must be done when they return."""

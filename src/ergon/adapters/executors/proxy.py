@@ -79,6 +79,9 @@ class ProxyContext(Context):
     def emit(self, type: str, data: Mapping[str, object]) -> None:
         self._tell("emit", type, dict(data))
 
+    def note(self, type: str, data: Mapping[str, object]) -> None:
+        self._tell("note", type, dict(data))
+
     # ---- what gives something
 
     def artifact(self, data: bytes | Path, *, type: str = "bytes", name: str = "") -> object:

@@ -1,0 +1,1 @@
+"""Notebooks as steps: reading them, running their cells in a kernel, and writing down what came of it."""
