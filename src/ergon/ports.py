@@ -288,6 +288,8 @@ class Problem:
     message: str
     hint: str = ""
     severity: Severity = "error"
+    code: str = ""
+    """The diagnostic's code, where it has one of its own."""
 
 
 RunsIn = Literal["loop", "thread", "process"]
@@ -329,8 +331,19 @@ class ActionHandler(Protocol):
     def call(self, context: Context, inputs: Mapping[str, object]) -> object:
         """Do it, with bound inputs; gives the output, a directive, or an awaitable of either (`loop` only)."""
 
-    def check(self, config: Mapping[str, object], *, templated: frozenset[str]) -> Sequence[Problem]:
-        """Find faults in a step's `with` before a run; inputs named in `templated` are not known yet."""
+    def check(
+        self, config: Mapping[str, object], *, templated: frozenset[str], folder: Path | None = None
+    ) -> Sequence[Problem]:
+        """Find faults in a step's `with` before a run; inputs named in `templated` are not known yet.
+
+        `folder` is the workflow's, where it has one.
+        """
+
+    def schema_for(self, config: Mapping[str, object], *, folder: Path) -> Mapping[str, object]:
+        """Give the JSON Schema of its inputs with what follows from those that are known already.
+
+        Raises a `StepError` for an input that says nothing of the others because it is wrong itself.
+        """
 
     def undo(self, context: Context, output: object) -> object:
         """Take back what a succeeded call did."""

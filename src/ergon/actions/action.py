@@ -27,6 +27,7 @@ _NAME: Final = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
 _MARK: Final = "__ergon_action__"
 
 Check = Callable[..., Iterable[Problem | str]]
+SchemaFor = Callable[..., Mapping[str, object]]
 Recorder = Callable[["Action", tuple[object, ...], dict[str, object]], object]
 _F = TypeVar("_F", bound=Callable[..., object])
 
@@ -48,6 +49,7 @@ class Action:
         version: str = "1",
         undo: Function | None = None,
         check: Check | None = None,
+        schema_for: SchemaFor | None = None,
         example: str = "",
         help: str = "",  # noqa: A002  # the word of S56
     ) -> None:
@@ -60,6 +62,7 @@ class Action:
             version: Part of its code (S51); change it when results change.
             undo: Takes back what a succeeded call did, given the call's output.
             check: Finds faults in a step's `with`, given the mapping; gives `Problem`s or sentences.
+            schema_for: Gives the schema of the inputs, given it and those inputs that are known already.
             example: A step in YAML that uses it.
             help: More than the summary; by default what the docstring says after its first sentence.
         """
@@ -75,6 +78,7 @@ class Action:
         self.function = function
         self._undo = undo
         self._check = check
+        self._schema_for = schema_for
         self._signature: Signature | None = None
         self._validate: Callable[[object], Any] | None = None
 
@@ -186,12 +190,20 @@ class Action:
 
     # ---- checks before a run
 
-    def check(self, config: Mapping[str, object], *, templated: frozenset[str]) -> Sequence[Problem]:
+    def schema_for(self, config: Mapping[str, object], *, folder: Path) -> Mapping[str, object]:
+        """Give the JSON Schema of its inputs with what follows from those that are known already."""
+        if self._schema_for is None:
+            return self.schema
+        return self._schema_for(self.schema, config, **_given(self._schema_for, folder=folder))
+
+    def check(
+        self, config: Mapping[str, object], *, templated: frozenset[str], folder: Path | None = None
+    ) -> Sequence[Problem]:
         """Find faults in a step's `with`; inputs named in `templated` are not known yet."""
         problems = self._check_types(config, templated)
         if problems or self._check is None:
             return problems
-        options = _given(self._check, templated=templated)
+        options = _given(self._check, templated=templated, folder=folder)
         try:
             found = list(self._check(config, **options))
         except Exception as error:  # a check of somebody else's package may raise anything
@@ -219,6 +231,7 @@ def action(
     version: str = "1",
     undo: Function | None = None,
     check: Check | None = None,
+    schema_for: SchemaFor | None = None,
     example: str = "",
     help: str = "",  # noqa: A002  # the word of S56
 ) -> Callable[[_F], _F]:
@@ -233,7 +246,10 @@ def action(
         run_on: Where a plain function runs: in a thread (default), or in a process that can be killed.
         version: Change it when results change.
         undo: Takes back what a succeeded call did, given the call's output.
-        check: Finds faults in a step's `with` before a run, given the mapping.
+        check: Finds faults in a step's `with` before a run, given the mapping; it may ask for `templated`, the names
+            of inputs that are not known yet, and for the workflow's `folder`.
+        schema_for: Gives the schema of the inputs, given it and those inputs that are known already; it may ask for
+            the `folder` that paths start from.
         example: A step in YAML that uses it.
         help: More than the docstring's first sentence.
     """
@@ -244,6 +260,7 @@ def action(
         if name.partition(".")[0] in RESERVED and not thing.__module__.startswith("ergon.actions."):
             raise ValueError(f"the namespace of '{name}' is taken by the built-in actions")
         options: dict[str, Any] = {"run_on": run_on, "version": version, "example": example, "help": help}
+        options["schema_for"] = schema_for
         if isinstance(thing, type):
             made = _action_of_class(thing, name, undo, check, options)
             decorated: Any = thing

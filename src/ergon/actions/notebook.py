@@ -9,7 +9,7 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from pathlib import Path, PurePath
@@ -21,7 +21,7 @@ from ergon.actions.action import action
 from ergon.actions.aside import aside
 from ergon.errors import ActionFailed, CellFailed, InputInvalid, KernelDied, NotebookInvalid
 from ergon.model.base import Duration
-from ergon.ports import Context
+from ergon.ports import Context, Problem
 
 if TYPE_CHECKING:
     from ergon.actions.kernel import Kernel, LeashedKernelManager
@@ -33,8 +33,22 @@ _RUNNING: Final = "ERGON_NOTEBOOKS_RUNNING"
 """Environment variable of a kernel that lists the notebooks that run in it and around it."""
 
 
+def _check(config: Mapping[str, object], templated: frozenset[str], folder: Path | None) -> Iterable[Problem]:
+    from ergon.actions.notebooks.advice import advise
+
+    return advise(config, templated=templated, folder=folder)
+
+
+def _schema_for(schema: Mapping[str, object], config: Mapping[str, object], folder: Path) -> Mapping[str, object]:
+    from ergon.actions.notebooks.advice import with_parameters
+
+    return with_parameters(schema, config, folder=folder)
+
+
 @action(
     "notebook.run",
+    check=_check,
+    schema_for=_schema_for,
     example="""
     id: analyse
     uses: notebook.run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,6 +10,7 @@ import typer
 
 from ergon.cli.opening import JsonOption, workspace
 from ergon.cli.terminal import terminal
+from ergon.errors import NotPossible
 
 if TYPE_CHECKING:
     from ergon.ports import ActionHandler
@@ -31,6 +33,9 @@ def actions(
             show_default=False,
         ),
     ] = None,
+    path: Annotated[
+        str | None, typer.Option(metavar="FILE", help="The notebook whose parameters to show.", show_default=False)
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """List the actions that steps can use, or tell all about one.
@@ -38,21 +43,25 @@ def actions(
     Examples:
       ergon actions
       ergon actions notebook.run
+      ergon actions notebook.run --path analyse.ipynb
       ergon actions weather:clean
     """
     with workspace() as app:
         catalog = app.catalog(Path.cwd())
         if name is not None:
             found = catalog.find(name)
+            schema = _schema(found, path)
             if json:
-                terminal.document(_document(found))
+                terminal.document(_document(found, schema))
             else:
-                _show_one(found)
+                _show_one(found, schema)
             return
+        if path is not None:
+            raise NotPossible(what="show the parameters of a file", reason="it needs the name of an action before it")
         every = sorted(catalog.actions(), key=lambda a: a.name)
         problems = catalog.problems()
     if json:
-        terminal.document([_document(action) for action in every])
+        terminal.document([_document(action, action.schema) for action in every])
         return
     from ergon.cli.table import show_table
 
@@ -61,7 +70,16 @@ def actions(
         terminal.note(f"warning: {problem}")
 
 
-def _document(action: ActionHandler) -> dict[str, Any]:  # Any: JSON
+def _schema(action: ActionHandler, path: str | None) -> Mapping[str, object]:
+    if path is None:
+        return action.schema
+    schema = action.schema_for({"path": path}, folder=Path.cwd())
+    if schema is action.schema:
+        raise NotPossible(what=f"show more of {action.name}", reason="a file says nothing of its other inputs")
+    return schema
+
+
+def _document(action: ActionHandler, schema: Mapping[str, object]) -> dict[str, Any]:  # Any: JSON
     return {
         "name": action.name,
         "summary": action.summary,
@@ -69,17 +87,17 @@ def _document(action: ActionHandler) -> dict[str, Any]:  # Any: JSON
         "example": action.example,
         "version": action.version,
         "runs_in": action.runs_in,
-        "schema": action.schema,
+        "schema": schema,
     }
 
 
-def _show_one(action: ActionHandler) -> None:
+def _show_one(action: ActionHandler, about: Mapping[str, object]) -> None:
     from ergon.cli.table import show_table
 
     terminal.say(f"{action.name}: {action.summary}")
     if action.help:
         terminal.say(f"\n{action.help}")
-    schema: Any = action.schema  # Any: JSON Schema
+    schema: Any = about  # Any: JSON Schema
     required = schema.get("required", ())
     rows = [
         [field, _type_of(about), "" if field in required else _default(about), about.get("description", "")]
@@ -93,8 +111,23 @@ def _show_one(action: ActionHandler) -> None:
             terminal.say("* must be given")
     if schema.get("additionalProperties"):
         terminal.say("It takes further inputs of any name.")
+    if about is not action.schema:
+        _show_parameters(schema["properties"]["parameters"]["properties"])
     if action.example:
         terminal.say(f"\nExample:\n\n{_indented(action.example)}")
+
+
+def _show_parameters(parameters: dict[str, Any]) -> None:  # Any: JSON Schema
+    from ergon.cli.table import show_table
+
+    if not parameters:
+        terminal.say("\nThe notebook does not say what parameters it has.")
+        return
+    terminal.say()
+    rows = [
+        [name, _type_of(about), _default(about), about.get("description", "")] for name, about in parameters.items()
+    ]
+    show_table(["parameter", "type", "default", "about"], rows, fold=["type", "about"])
 
 
 def _type_of(about: dict[str, Any]) -> str:  # Any: JSON Schema
@@ -114,7 +147,7 @@ def _type_of(about: dict[str, Any]) -> str:  # Any: JSON Schema
 
 
 def _default(about: dict[str, Any]) -> str:  # Any: JSON Schema
-    default = about.get("default")
+    default = about.get("default", about.get("x-default"))
     return "" if default is None else str(default)
 
 

@@ -116,6 +116,21 @@ def test_an_action_is_told_with_its_inputs_and_an_example(capsys: pytest.Capture
         assert part in out
 
 
+def test_a_notebooks_parameters_are_told(capfd: pytest.CaptureFixture[str], workspace: Path) -> None:
+    cell = {"cell_type": "code", "source": "city = 'Oslo'  # the city", "metadata": {"tags": ["parameters"]}}
+    book = {"nbformat": 4, "metadata": {}, "cells": [cell]}
+    (workspace / "book.ipynb").write_text(json.dumps(book))
+    assert command(["actions", "notebook.run", "--path", "book.ipynb"]) == 0
+    assert "city       string  Oslo     the city" in capfd.readouterr().out
+    assert command(["actions", "notebook.run", "--path", "book.ipynb", "--json"]) == 0
+    out = capfd.readouterr().out
+    told = json.loads(out)["schema"]["properties"]["parameters"]["properties"]
+    assert told == {"city": {"type": "string", "default": "Oslo", "description": "the city"}}
+    for arguments in (["core.noop", "--path", "book.ipynb"], ["--path", "book.ipynb"]):
+        assert command(["actions", *arguments]) != 0
+        assert "Cannot show" in capfd.readouterr().err
+
+
 def test_a_function_is_an_action_too(capsys: pytest.CaptureFixture[str], workspace: Path) -> None:
     (workspace / "mine_for_actions.py").write_text(
         'def double(n: int = 2) -> int:\n    """Doubles."""\n    return 2 * n\n'

@@ -243,7 +243,12 @@ class Handler:
     def call(self, context: Context, inputs: Mapping[str, object]) -> object:
         return dict(inputs)
 
-    def check(self, config: Mapping[str, object], *, templated: frozenset[str]) -> Sequence[Problem]:
+    def schema_for(self, config: Mapping[str, object], *, folder: Path) -> Mapping[str, object]:
+        return self.schema
+
+    def check(
+        self, config: Mapping[str, object], *, templated: frozenset[str], folder: Path | None = None
+    ) -> Sequence[Problem]:
         self.asked.append((dict(config), templated))
         return self.problems
 

@@ -157,3 +157,8 @@ def tags_of(cell: Cell) -> list[str]:
 def tagged(book: Notebook, tag: str) -> int:
     """Give the index of the first cell with a tag; -1 if there is none."""
     return next((index for index, cell in enumerate(book["cells"]) if tag in tags_of(cell)), -1)
+
+
+def named_kernel(book: Notebook) -> str:
+    """Give the name of the kernel that a notebook names; empty if it names none."""
+    return str(book["metadata"].get("kernelspec", {}).get("name", ""))

@@ -152,12 +152,13 @@ class CellRun:
             self.context.note(e.CELL_FINISHED, {**facts, "seconds": self.record.cell_ended(cell)})
         else:
             self._failures.append(failure)
-            self._failed(cell, facts, _told(failure))
+            self._failed(cell, facts, _told(failure), expected=self._goes_on(cell))
         self.written.write_if_due()
         return failure is None or self._goes_on(cell)
 
-    def _failed(self, cell: Cell, facts: Mapping[str, object], error: str) -> None:
-        self.record.cell_failed(cell)
+    def _failed(self, cell: Cell, facts: Mapping[str, object], error: str, *, expected: bool = False) -> None:
+        if not expected:  # papermill notes only what ended the notebook
+            self.record.cell_failed(cell)
         seconds = self.record.cell_ended(cell)
         self.context.note(e.CELL_FAILED, {**facts, "seconds": seconds, "error": error})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ergon.actions.notebooks.book import Notebook
+from ergon.actions.notebooks.book import Notebook, named_kernel
 from ergon.errors import ActionFailed, NotebookInvalid
 
 
@@ -19,23 +19,20 @@ class KernelChoice:
     """The language that the notebook itself names, if it does."""
 
 
-def named_kernel(book: Notebook) -> str:
-    """Give the name of the kernel that a notebook names; empty if it names none."""
-    return str(book["metadata"].get("kernelspec", {}).get("name", ""))
-
-
 def choose_kernel(book: Notebook, asked: str, name: str) -> KernelChoice:
     """Choose the kernel that was asked for, or that the notebook names.
 
     Raises `NotebookInvalid` if it names none, and `ActionFailed` if the kernel is not installed.
     """
-    from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+    from jupyter_client.kernelspec import NATIVE_KERNEL_NAME, KernelSpecManager, NoSuchKernel
 
     specs = KernelSpecManager()
     wanted = asked or named_kernel(book)
     if not wanted:
         hint = f"Say `kernel: NAME` in the step; installed are: {_installed(specs)}."
         raise NotebookInvalid(notebook=name, reason="it does not name a kernel", hint=hint)
+    if wanted == "python":  # what old notebooks call it
+        wanted = NATIVE_KERNEL_NAME
     try:
         spec = specs.get_kernel_spec(wanted)
     except NoSuchKernel:

@@ -61,7 +61,7 @@ def _names(body: list[ast.stmt]) -> Iterator[str]:
             annotated = isinstance(statement, ast.AnnAssign) and statement.value is None
             targets = [] if annotated else [statement.target]
         for target in targets:
-            yield from _stored(target)
+            yield from stored(target)
         for inner in ("body", "orelse", "finalbody"):
             if not isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
                 yield from _names(getattr(statement, inner, []))
@@ -69,7 +69,8 @@ def _names(body: list[ast.stmt]) -> Iterator[str]:
             yield from _names(handler.body)
 
 
-def _stored(target: ast.expr) -> Iterator[str]:
+def stored(target: ast.expr) -> Iterator[str]:
+    """Give the names that an assignment to a target sets."""
     for node in ast.walk(target):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             yield node.id

@@ -12,7 +12,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from ergon.actions.notebooks.book import PARAMETERS, Notebook, tagged
-from ergon.actions.notebooks.handover import without_magics
+from ergon.actions.notebooks.handover import stored, without_magics
 from ergon.model.parameters import Parameter
 
 Schema = dict[str, Any]  # Any: JSON Schema
@@ -116,7 +116,7 @@ def _schemas(statement: ast.stmt, source: str, comments: Mapping[int, str]) -> I
             if isinstance(target, ast.Name):
                 yield target.id, _schema(statement.value, {}, source, comment)
             else:
-                yield from ((each.id, {}) for each in ast.walk(target) if isinstance(each, ast.Name))
+                yield from ((name, {}) for name in stored(target))
 
 
 def _schema(value: ast.expr | None, annotated: Schema, source: str, comment: str) -> Schema:

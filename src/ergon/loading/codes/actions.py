@@ -19,6 +19,7 @@ ACTIONS: Final = (
         "{action} cannot run '{called}': {reason}.",
         "Relative paths start from the workflow's folder.",
     ),
+    Code("E177", "A notebook that cannot run", "{message}"),
     Code("E180", "A wrong default", "The default of parameter '{name}' does not fit: {reason}."),
     Code("E181", "Options that are missing or wrong", "Parameter '{name}' {problem}."),
     Code(

@@ -41,6 +41,8 @@ NOTICES: Final = (
         "Give one of them another name with `as`.",
     ),
     Code("W209", "What an action advises", "{message}"),
+    Code("W210", "A parameter that the notebook does not have", "{message}"),
+    Code("W211", "A notebook without a parameters cell", "{message}"),
     Code(
         "N301",
         "Triggers do not run yet",

@@ -9,6 +9,7 @@ from pathlib import Path as FilePath
 from typing import Final
 
 from ergon.errors import ActionUnknown, ErgonError, InputInvalid
+from ergon.loading.codes import CODES
 from ergon.loading.labels import described
 from ergon.loading.positions import Path
 from ergon.loading.report import Report
@@ -96,7 +97,7 @@ class Actions:
     def _ask(self, site: Site, handler: ActionHandler, given: Mapping[str, object], missing: frozenset[str]) -> None:
         """Let an action check its own inputs."""
         unknown_yet = frozenset(k for k, v in given.items() if _is_templated(handler.name, k, v)) | missing
-        for problem in handler.check(given, templated=unknown_yet):
+        for problem in handler.check(given, templated=unknown_yet, folder=self._folder):
             self._problem(site, handler.name, problem)
 
     def _problem(self, site: Site, action: str, problem: Problem) -> None:
@@ -106,6 +107,8 @@ class Actions:
         code = "E174" if problem.message.startswith(_TYPE_FAULT) else "E175"
         if problem.severity != "error":
             code = "W209"
+        if problem.code in CODES:
+            code = problem.code
         self._report.add(code, path, hint=problem.hint, message=problem.message)
 
     def _look(self, site: Site, action: str) -> None:
