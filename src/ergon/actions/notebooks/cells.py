@@ -7,7 +7,7 @@ import contextlib
 import re
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
 from ergon.actions.notebooks.book import Cell, Notebook, tags_of
 from ergon.actions.notebooks.conversation import Conversation, InputAsked, KernelGone, Message, Running
@@ -29,6 +29,8 @@ _GRACE: Final = 2.0
 _NO_STDIN: Final = "StdinNotImplementedError"
 _INPUT: Final = "it asks for input, and nobody can answer a notebook that runs as a step"
 _SHOWN: Final = 500
+_PIECE: Final = 65_536
+"""Characters of text that are passed on at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ class CellRun:
         limit = asyncio.timeout(self.limits.notebook)
         try:
             async with limit, Conversation(kernel, self._hear) as conversation:
-                self._widgets.client = conversation.client
+                self._widgets.conversation = conversation
                 await self._begin(conversation)
                 await self._cells(conversation)
         except TimeoutError:
@@ -230,9 +232,7 @@ class CellRun:
 
     def _hear(self, request: str, message: Message, size: int) -> None:
         cell = self._requests.get(request)
-        if cell is None:
-            if message["header"]["msg_type"].startswith("comm_"):
-                self._widgets.take(message)
+        if cell is None:  # an echo of what an Output widget told the kernel, or an answer to another client
             return
         output = self.outputs.take(cell, message, size)
         if output is not None:
@@ -243,15 +243,20 @@ class CellRun:
         """Pass an output on to whoever watches."""
         kind, content = output["output_type"], message["content"]
         if kind == "stream":
-            self.context.write(content["text"], "stderr" if content["name"] == "stderr" else "stdout")
+            self._print(content["text"], "stderr" if content["name"] == "stderr" else "stdout")
             return
         if kind == "error":
-            self.context.write(_COLOUR.sub("", "\n".join(content["traceback"])) + "\n", "stderr")
+            self._print(_COLOUR.sub("", "\n".join(content["traceback"])) + "\n", "stderr")
         shown: dict[str, object] = {"number": self.number(cell), "id": cell["id"], "output_type": kind}
         if kind != "error":
             shown["types"] = sorted(output["data"])
             shown["text"] = str(output["data"].get("text/plain", ""))[:_SHOWN]
         self.context.emit("cell_output", shown)
+
+    def _print(self, text: str, stream: Literal["stdout", "stderr"]) -> None:
+        """Pass text on in pieces, so that whoever watches holds little of it at once."""
+        for start in range(0, len(text), _PIECE):
+            self.context.write(text[start : start + _PIECE], stream)
 
     # ---- how it ended ----------------------------------------------------------------------------------------
 

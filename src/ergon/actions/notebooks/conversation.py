@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, TypeVar
 
 import zmq
-from jupyter_client.asynchronous.client import AsyncKernelClient  # noqa: TID253  # imported when a notebook runs
+from jupyter_client.blocking.client import BlockingKernelClient  # noqa: TID253  # imported when a notebook runs
 
 from ergon.errors import ActionFailed
 
@@ -71,31 +71,41 @@ class Conversation:
         self._requests: dict[str, _Request] = {}
         self._heard = 0
         self._first = asyncio.Event()
-        self._broken: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
-        self._tasks: list[asyncio.Task[None]] = []
-        self.client: Any = AsyncKernelClient()  # Any: its channels are untyped
+        self._loop = asyncio.get_running_loop()
+        self._broken: asyncio.Future[Message] = self._loop.create_future()
+        self._takers: dict[Any, Callable[[Message, int], None]] = {}
+        """What takes the messages in that come over each socket."""
+        self.client: Any = BlockingKernelClient()  # its sockets are plain, and are read when they have something
         connection: Any = dict(kernel.connection)
         self.client.load_connection_info(connection)
         for option, value in _OPTIONS.items():
             self.client.context.setsockopt(option, value)
 
+    @property
+    def session(self) -> Any:
+        """What makes and signs messages."""
+        return self.client.session
+
     async def __aenter__(self) -> Conversation:
         client = self.client
         client.start_channels(hb=False, control=False)
         client.allow_stdin = False
-        for channel, take in (
-            (client.iopub_channel, self._output),
-            (client.shell_channel, self._reply),
-            (client.stdin_channel, self._question),
-        ):
-            self._tasks.append(asyncio.create_task(self._read(channel.socket, take)))
-        self._tasks.append(asyncio.create_task(self._watch()))
+        self._takers = {
+            client.iopub_channel.socket: self._output,
+            client.shell_channel.socket: self._reply,
+            client.stdin_channel.socket: self._question,
+        }
+        for socket in self._takers:
+            self._loop.add_reader(socket.FD, self._drain, socket)
+        self._pulse = asyncio.create_task(self._watch())
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for socket in self._takers:
+            self._loop.remove_reader(socket.FD)
+        self._takers = {}
+        self._pulse.cancel()
+        await asyncio.gather(self._pulse, return_exceptions=True)
         self.client.stop_channels()
         if self._broken.done():
             self._broken.exception()  # looked at, so that asyncio does not complain of it
@@ -135,8 +145,14 @@ class Conversation:
         return reply
 
     def _sent(self, number: str) -> _Request:
-        request = self._requests[number] = _Request(asyncio.get_running_loop().create_future())
+        request = self._requests[number] = _Request(self._loop.create_future())
+        self._loop.call_soon(self._drain, self.client.shell_channel.socket)
         return request
+
+    def send(self, message: object) -> None:
+        """Send a message of our own making on the kernel's shell channel."""
+        self.client.shell_channel.send(message)
+        self._loop.call_soon(self._drain, self.client.shell_channel.socket)
 
     async def _said_all(self, request: _Request) -> None:
         """Wait for the end of a request's output; raises `ActionFailed` if it got lost on its way."""
@@ -178,24 +194,37 @@ class Conversation:
 
     # ---- what is heard ---------------------------------------------------------------------------------------
 
-    async def _read(self, socket: Any, take: Callable[[Message, int], None]) -> None:
-        session, taken = self.client.session, 0
+    def _drain(self, socket: Any) -> None:
+        """Take in what a socket has, a few messages at a time so that others get their turn.
+
+        A socket tells only once that it has something, and sending on it may swallow that: so it is read until it has
+        nothing more, and again after something was sent.
+        """
+        take = self._takers.get(socket)
+        if take is None:
+            return
         try:
-            while True:
-                frames = await socket.recv_multipart()
-                _, parts = session.feed_identities(frames)
-                try:
-                    message = session.deserialize(parts)
-                except (ValueError, KeyError, TypeError):  # not signed, or not of this protocol: not for us
-                    continue
-                take(message, sum(map(len, frames)))
-                taken += 1
-                if taken % _TURN == 0:
-                    await asyncio.sleep(0)
-        except asyncio.CancelledError:
-            raise
-        except Exception as error:
+            for _ in range(_TURN):
+                frames = socket.recv_multipart(zmq.NOBLOCK)
+                message = self._read(frames)
+                if message is not None:
+                    take(message, sum(map(len, frames)))
+        except zmq.Again:
+            return
+        except Exception as error:  # whoever waits is told
             self._break(error)
+            return
+        self._loop.call_soon(self._drain, socket)
+
+    def _read(self, frames: list[bytes]) -> Message | None:
+        """Give the message of some frames; None if it is not signed, or not of this protocol: it is not for us."""
+        session = self.client.session
+        try:
+            _, parts = session.feed_identities(frames)
+            message: Message = session.deserialize(parts)
+        except (ValueError, KeyError, TypeError):
+            return None
+        return message
 
     def _output(self, message: Message, size: int) -> None:
         self._heard += 1

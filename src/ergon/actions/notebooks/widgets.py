@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from typing import Any, Final
 
-from ergon.actions.notebooks.conversation import Message
+from ergon.actions.notebooks.conversation import Conversation, Message
 
 MIME: Final = "application/vnd.jupyter.widget-state+json"
 _TARGET: Final = "jupyter.widget"
@@ -16,8 +16,8 @@ class Widgets:
     """The widgets of one notebook, as a front end would hold them."""
 
     def __init__(self) -> None:
-        self.client: Any = None
-        """The client of the kernel, by which Output widgets tell it what they took in."""
+        self.conversation: Conversation | None = None
+        """The conversation with the kernel, by which Output widgets tell it what they took in."""
         self.widget_state: dict[str, dict[str, Any]] = {}
         self._buffers: dict[str, dict[tuple[object, ...], dict[str, Any]]] = {}
         self._outputs: dict[str, Any] = {}
@@ -51,7 +51,8 @@ class Widgets:
         if (state.get("_model_module"), state.get("_model_name")) == _OUTPUT:
             from nbclient.output_widget import OutputWidget
 
-            self._outputs[number] = OutputWidget(number, {"outputs": [], **state}, self.client, self)
+            client: Any = _Wire(self.conversation)
+            self._outputs[number] = OutputWidget(number, {"outputs": [], **state}, client, self)
 
     # ---- Output widgets --------------------------------------------------------------------------------------
 
@@ -97,3 +98,12 @@ class Widgets:
         if number in self._buffers:
             model["buffers"] = list(self._buffers[number].values())
         return model
+
+
+class _Wire:
+    """What an Output widget knows of the client of a kernel: how to make a message, and where to send it."""
+
+    def __init__(self, conversation: Conversation | None) -> None:
+        assert conversation is not None
+        self.session = conversation.session
+        self.shell_channel = conversation

@@ -137,3 +137,49 @@ def test_a_notebook_cannot_run_itself(run: Run, make: Make, monkeypatch: pytest.
     monkeypatch.setenv("ERGON_NOTEBOOKS_RUNNING", str(tmp_path / "book.ipynb"))
     with pytest.raises(NotebookInvalid, match="it runs already, and this is one of its own cells"):
         run("notebook.run", path="book.ipynb")
+
+
+def test_variables_of_a_cell_tagged_outputs_are_outputs(run: Run, make: Make, context: FakeContext) -> None:
+    """S46."""
+    make(
+        "import pandas\nkept = 1",
+        (
+            "%matplotlib inline\nframe = pandas.DataFrame({'a': [kept]})\nn: int = 2\n_own = 3\npair = x, y = 1, 2\n"
+            "if False:\n    never = 1\nframe['b'] = 2",
+            "outputs",
+        ),
+        "from ergon.notebook.output import output\noutput(n=5)",
+    )
+    found = run("notebook.run", path="book.ipynb")
+    assert found["frame"].type == "dataframe"
+    assert {name: value for name, value in found.items() if name != "frame"} == {"n": 5, "pair": (1, 2), "x": 1, "y": 2}
+
+
+def test_a_variable_that_cannot_be_handed_out_fails_its_cell(run: Run, make: Make, executed: Executed) -> None:
+    """S47."""
+    make("1", ("model = object()", "outputs"))
+    with pytest.raises(CellFailed, match=r"Cell 2 of book\.ipynb failed: NotStorable: The output at model"):
+        run("notebook.run", path="book.ipynb")
+    assert executed().cells[3].outputs[0].ename == "NotStorable"
+
+
+LARGE = """
+from IPython.display import display
+for n in range(1000):
+    display(n)
+for n in range(100_000):
+    print(f'{n:09d}', 'x' * 89)
+print('y' * 5_000_000)
+"""
+
+
+def test_large_outputs_are_kept_whole(run: Run, make: Make, executed: Executed, context: FakeContext) -> None:
+    make(LARGE)
+    run("notebook.run", path="book.ipynb")
+    *shown, text = executed().cells[0].outputs
+    assert [each.data["text/plain"] for each in shown] == [str(n) for n in range(1000)]
+    lines = text.text.splitlines()
+    assert len(lines) == 100_001
+    assert lines[99_999] == "000099999 " + "x" * 89
+    assert len(lines[-1]) == 5_000_000
+    assert context.written["stdout"] == text.text

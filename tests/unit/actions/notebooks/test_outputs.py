@@ -143,7 +143,6 @@ class Wire:
     def __init__(self) -> None:
         self.sent: list[Any] = []
         self.session = self
-        self.shell_channel = self
 
     def msg(self, kind: str, content: object, parent: object, metadata: object) -> object:
         return content
@@ -153,7 +152,8 @@ class Wire:
 
 
 def test_an_output_widget_takes_outputs_in_while_it_says_so(cells: Cells) -> None:
-    cells.widgets.client = wire = Wire()
+    wire: Any = Wire()
+    cells.widgets.conversation = wire
     cells.take(opened("o", _model_module="@jupyter-widgets/output", _model_name="OutputModel", outputs=[], msg_id=""))
     cells.take(message("comm_msg", comm_id="o", data={"state": {"msg_id": "r"}}), stream("in"), stream(" it"))
     cells.take(message("comm_msg", comm_id="o", data={"state": {"msg_id": ""}}), stream("out"))
