@@ -264,6 +264,10 @@ class Context(abc.ABC):
         """Give a secret that the workflow names."""
 
     @abc.abstractmethod
+    def redacted(self, data: Mapping[str, object]) -> Mapping[str, object]:
+        """Give data with the secrets that this run uses hidden in its texts, for what an action writes itself (S48)."""
+
+    @abc.abstractmethod
     def path(self, relative: str | Path, *, write: bool = False) -> Path:
         """Resolve a path against the workflow's folder; raises `PathRefused` outside the workspace."""
 

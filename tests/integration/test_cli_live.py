@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import pty
 import select
@@ -149,6 +150,30 @@ def test_what_others_write_meanwhile_stands_above_the_frame(folder: Path) -> Non
     (frame,) = [number for number, line in enumerate(screen) if "A live one  run" in line]
     assert stray < frame
     assert not any(line == "round and round" for line in screen)
+
+
+NOTEBOOK_WORKFLOW = """
+ergon: 1
+name: book
+steps:
+  - {id: read, uses: notebook.run, with: {path: book.ipynb}}
+"""
+WAITING = "import pathlib, time\nwhile not pathlib.Path('go').exists():\n    time.sleep(0.02)"
+
+
+def test_a_notebooks_cells_are_counted(folder: Path) -> None:
+    cells = [{"cell_type": "code", "source": text, "metadata": {}} for text in ("1", WAITING, "3")]
+    book = {"nbformat": 4, "metadata": {"kernelspec": {"name": "python3"}}, "cells": cells}
+    (folder / "book.ipynb").write_text(json.dumps(book))
+    (folder / "book.ergon.yaml").write_text(NOTEBOOK_WORKFLOW)
+    typed = Typed(folder, "run", "book.ergon.yaml")
+    try:
+        typed.until("cell 2/3", "33%")
+        (folder / "go").touch()
+        assert typed.end() == 0
+    finally:
+        typed.kill()
+    assert any(line.startswith("✓ read") for line in typed.screen)
 
 
 def test_ctrl_c_says_what_it_does_and_how_to_go_on(folder: Path) -> None:

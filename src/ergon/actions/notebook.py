@@ -241,7 +241,7 @@ class _Job:
             name=self.name,
             numbers=numbers,
             context=self.context,
-            written=Written(self.target, book, report=self.report_mode),
+            written=Written(self.target, book, redacted=self.context.redacted, report=self.report_mode),
             limits=self.limits,
             is_python=kernel.language == "python",
             allow_errors=self.allow_errors,

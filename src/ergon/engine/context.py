@@ -156,6 +156,9 @@ class RunContext(Context):
     def secret(self, name: str) -> str:
         return self._services.secret(name)
 
+    def redacted(self, data: Mapping[str, object]) -> Mapping[str, object]:
+        return self._services.redactor().data(data)
+
     def path(self, relative: str | Path, *, write: bool = False) -> Path:
         return self._services.resolve(self._state, relative)
 

@@ -123,6 +123,19 @@ class FakeContext(Context):
             raise SecretMissing(name=name)
         return self._secrets[name]
 
+    def redacted(self, data: Mapping[str, object]) -> Mapping[str, object]:
+        """Give data with the secrets hidden."""
+        return {key: self._hidden(value) for key, value in data.items()}
+
+    def _hidden(self, value: object) -> object:
+        if isinstance(value, str):
+            for secret in self._secrets.values():
+                value = value.replace(secret, "***")
+            return value
+        if isinstance(value, Mapping):
+            return self.redacted(value)
+        return [self._hidden(member) for member in value] if isinstance(value, list) else value
+
     def path(self, relative: str | Path, *, write: bool = False) -> Path:
         """Resolve a path inside the workspace."""
         workspace = self.workspace.resolve()

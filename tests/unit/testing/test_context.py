@@ -20,7 +20,9 @@ def test_it_keeps_what_an_action_says(tmp_path: Path) -> None:
     context.write("err", "stderr")
     context.progress(0.5, "half")
     context.emit("tick", {"n": 1})
+    context.note("done", {"n": 2})
     context.process_started(7)
+    assert context.noted == [("done", {"n": 2})]
     assert context.logged == [("info", "a"), ("warning", "b")]
     assert context.written == {"stdout": "output", "stderr": "err"}
     assert (context.progressed, context.emitted, context.processes) == ([(0.5, "half")], [("tick", {"n": 1})], [7])
@@ -52,6 +54,8 @@ def test_secrets_are_those_that_were_given(tmp_path: Path) -> None:
     assert context.secret("A") == "s3cret"
     with pytest.raises(SecretMissing):
         context.secret("B")
+    shown = {"a": ["my s3cret", {"b": "s3cret"}], "n": 1}
+    assert context.redacted(shown) == {"a": ["my ***", {"b": "***"}], "n": 1}
 
 
 def test_what_was_done_once_is_kept_for_the_next_attempt(tmp_path: Path) -> None:

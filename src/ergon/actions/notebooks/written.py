@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,14 +21,25 @@ _HIDDEN_INPUT: Final = frozenset({"remove-input", "remove_input"})
 _HIDDEN_OUTPUT: Final = frozenset({"remove-output", "remove_output"})
 
 
+Redacted = Callable[[Mapping[str, object]], Mapping[str, Any]]
+"""Gives data with its secrets hidden."""
+
+
 class Written:
     """Writes one notebook, now and again while it runs."""
 
     def __init__(
-        self, target: Path, book: Notebook, *, report: bool = False, clock: Callable[[], float] = time.monotonic
+        self,
+        target: Path,
+        book: Notebook,
+        *,
+        redacted: Redacted,
+        report: bool = False,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """With `report`, what is tagged `remove-…` is left out of the file."""
+        """`redacted` hides secrets in what is written; with `report`, what is tagged `remove-…` is left out."""
         self._target, self._book, self._report, self._clock = target, book, report, clock
+        self._redacted = redacted
         self._due = clock() + EVERY
 
     def write_if_due(self) -> None:
@@ -41,7 +52,7 @@ class Written:
         began = self._clock()
         book = report_of(self._book) if self._report else self._book
         with told(self._target), replacing(self._target) as sink:
-            for piece in text_of(book):
+            for piece in text_of(book, self._redacted):
                 sink.write(piece.encode("utf-8", "backslashreplace"))  # a half character is an escape, as JSON has it
         ended = self._clock()
         self._due = ended + max(EVERY, _SHARE * (ended - began))
@@ -65,19 +76,27 @@ def _reported(cell: Cell) -> Cell:
 # ---- JSON as Jupyter writes it -------------------------------------------------------------------------------
 
 
-def text_of(book: Notebook) -> Iterator[str]:
+def text_of(book: Notebook, redacted: Redacted) -> Iterator[str]:
     """Give a notebook's text in pieces: sorted, indented, text by lines; what is large is never copied whole."""
     yield '{\n "cells": ['
     for number, cell in enumerate(book["cells"]):
         yield ",\n  " if number else "\n  "
-        yield from _cell(cell)
+        yield from _cell(redacted(_joined(cell)))
     yield "\n ]," if book["cells"] else "],"
-    rest = {key: value for key, value in sorted(book.items()) if key != "cells"}
+    rest = redacted({key: value for key, value in sorted(book.items()) if key != "cells"})
     yield ",".join(f"\n {json.dumps(key)}: {_pretty(value, 1)}" for key, value in rest.items())
     yield "\n}\n"
 
 
-def _cell(cell: Cell) -> Iterator[str]:
+def _joined(cell: Cell) -> Cell:
+    """Give a cell whose text is in one piece each: a secret may have come in two."""
+    if not any(len(output.get("text", ())) > 1 for output in cell.get("outputs", ())):
+        return cell
+    outputs = [{**each, "text": ["".join(each["text"])]} if "text" in each else each for each in cell["outputs"]]
+    return {**cell, "outputs": outputs}
+
+
+def _cell(cell: Mapping[str, Any]) -> Iterator[str]:
     yield "{"
     for number, key in enumerate(sorted(cell)):
         yield f"{',' if number else ''}\n   {json.dumps(key)}: "

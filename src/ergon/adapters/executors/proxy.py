@@ -91,6 +91,9 @@ class ProxyContext(Context):
     def secret(self, name: str) -> str:
         return cast("str", self._ask("secret", name))
 
+    def redacted(self, data: Mapping[str, object]) -> Mapping[str, object]:
+        return cast("Mapping[str, object]", self._ask("redacted", dict(data)))
+
     def path(self, relative: str | Path, *, write: bool = False) -> Path:
         return cast("Path", self._ask("path", relative, write=write))
 

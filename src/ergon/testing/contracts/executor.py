@@ -220,6 +220,7 @@ class ExecutorContract(abc.ABC):
         assert context.written["stdout"] == "written\n"
         assert context.progressed == [(0.5, "half")]
         assert context.emitted == [("mine", {"n": 1})]
+        assert context.noted == [("mine_noted", {"n": 2})]
 
     async def test_the_context_gives_what_is_asked(self, executor: Executor, context: FakeContext) -> None:
         """S56."""

@@ -65,6 +65,7 @@ def report(ctx: Context) -> str:
     ctx.write("written\n")
     ctx.progress(0.5, "half")
     ctx.emit("mine", {"n": 1})
+    ctx.note("mine_noted", {"n": 2})
     return f"{ctx.run} {ctx.step} {ctx.attempt} {ctx.epoch} {ctx.workflow} {ctx.idempotency_key}"
 
 

@@ -42,18 +42,18 @@ def test_it_is_laid_out_as_jupyter_does() -> None:
     filled = cell("a = 1\nb", ("x",), outputs=[stream("a\nb", "c\r\n"), shown, failed], execution_count=3)
     markdown = {"cell_type": "markdown", "id": "def", "metadata": {"tags": []}, "source": ""}
     made = book(filled, markdown)
-    again = json.loads("".join(text_of(made)))
+    again = json.loads("".join(text_of(made, dict)))
     for output in made["cells"][0]["outputs"]:
         if "text" in output:
             output["text"] = "".join(output["text"])
-    assert "".join(text_of(book())) == nbformat.writes(nbformat.from_dict(book())) + "\n"
+    assert "".join(text_of(book(), dict)) == nbformat.writes(nbformat.from_dict(book())) + "\n"
     assert json.dumps(again, indent=1, sort_keys=True, ensure_ascii=False) == nbformat.writes(nbformat.from_dict(made))
     nbformat.validate(nbformat.from_dict(again))
 
 
 @given(st.lists(st.text(alphabet="ab\n\r\x0b\u2028é\ud800", min_size=1), min_size=1))
 def test_text_is_the_same_however_it_came(pieces: list[str]) -> None:
-    text = "".join(text_of(book(cell(outputs=[stream(*pieces)]))))
+    text = "".join(text_of(book(cell(outputs=[stream(*pieces)])), dict))
     lines = json.loads(text)["cells"][0]["outputs"][0]["text"]
     assert lines == "".join(pieces).splitlines(keepends=True)
 
@@ -71,7 +71,7 @@ class Ticks:
 
 def test_it_is_written_at_most_every_two_seconds_and_rarer_when_that_takes_long(tmp_path: Path) -> None:
     clock, target = Ticks(), tmp_path / "out/book.ipynb"
-    written = Written(target, book(cell("\ud800")), clock=clock)
+    written = Written(target, book(cell("\ud800")), redacted=dict, clock=clock)
     written.write_if_due()
     assert not target.exists()
     clock.now += 2
@@ -99,8 +99,8 @@ def test_it_is_written_at_most_every_two_seconds_and_rarer_when_that_takes_long(
 def test_a_report_leaves_out_what_its_author_says(tmp_path: Path, mark: str) -> None:
     cells = [cell("a", (f"remove{mark}cell",)), cell("b", (f"remove{mark}input",), outputs=[stream("1")])]
     made = book(*cells, cell("c", (f"remove{mark}output",), outputs=[stream("2")]), cell("d", ("remove-nothing",)))
-    Written(tmp_path / "report.ipynb", made, report=True).write()
-    Written(tmp_path / "whole.ipynb", made).write()
+    Written(tmp_path / "report.ipynb", made, redacted=dict, report=True).write()
+    Written(tmp_path / "whole.ipynb", made, redacted=dict).write()
     kept = json.loads((tmp_path / "report.ipynb").read_text())["cells"]
     assert [(each["source"], len(each["outputs"])) for each in kept] == [([], 1), (["c"], 0), (["d"], 0)]
     assert len(json.loads((tmp_path / "whole.ipynb").read_text())["cells"]) == 4
