@@ -23,7 +23,7 @@ Layer = Literal["default", "user", "workspace", "profile", "environment", "comma
 
 FILE_NAME: Final = "ergon.yaml"
 PREFIX: Final = "ERGON_"
-_NOT_SETTINGS: Final = frozenset({"ERGON_HOME", "ERGON_PROFILE"})
+_NOT_SETTINGS: Final = frozenset({"ERGON_HOME", "ERGON_PROFILE", "ERGON_NOTEBOOK_OUTPUTS"})
 _STRONG: Final[frozenset[Layer]] = frozenset({"environment", "command line"})
 """Layers that count more than what a workflow says of itself."""
 

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from ergon.actions.notebooks.cells import CellRun, Limits
 
 _SCRATCH: Final = ".notebook-"
-_RUNNING: Final = "ERGON_NOTEBOOKS_RUNNING"
-"""Environment variable of a kernel that lists the notebooks that run in it and around it."""
 
 
 def _check(config: Mapping[str, object], templated: frozenset[str], folder: Path | None) -> Iterable[Problem]:
@@ -106,7 +104,7 @@ async def run(
         folder=_folder(ctx, cwd, source),
         parameters=plain,
         kernel=kernel,
-        environment={**(env or {}), _RUNNING: _running(source, str(path))},
+        environment=env or {},
         limits=Limits(start=start_timeout, cell=cell_timeout, notebook=timeout),
         allow_errors=allow_errors,
         report_mode=report_mode,
@@ -132,14 +130,6 @@ def _folder(context: Context, cwd: str | None, source: Path) -> Path:
     if not folder.is_dir():
         raise ActionFailed(f"There is no folder {cwd or folder} to run the notebook in.")
     return folder
-
-
-def _running(source: Path, name: str) -> str:
-    """Give the notebooks that run in the kernel to be, this one included; one that runs cannot run itself."""
-    around = [each for each in os.environ.get(_RUNNING, "").split(os.pathsep) if each]
-    if str(source) in around:
-        raise NotebookInvalid(notebook=name, reason="it runs already, and this is one of its own cells")
-    return os.pathsep.join([*around, str(source)])
 
 
 def _filled(output: str, parameters: Mapping[str, object]) -> str:
@@ -203,12 +193,16 @@ class _Job:
     async def run(self) -> dict[str, object]:
         """Run it in the loop of this thread; gives what the notebook handed out."""
         from ergon.actions.kernel import OUTPUTS, Kernel
-        from ergon.actions.notebooks.handover import handed_over
+        from ergon.actions.notebooks.handover import handed_over, note_running, running_around
 
+        around = running_around(os.environ.get(OUTPUTS, ""))
+        if str(self.source) in around:
+            raise NotebookInvalid(notebook=self.name, reason="it runs already, and this is one of its own cells")
         cells, kernel_name = self._prepared()
         with _scratch(self.context.output_folder()) as scratch:
             handover = scratch / "outputs"
             handover.mkdir()
+            note_running(handover, [*around, str(self.source)])
             environment = {**self.environment, OUTPUTS: str(handover)}
             await self._execute(cells, Kernel(kernel_name, self.folder, scratch, environment))
             return handed_over(handover, self.context)

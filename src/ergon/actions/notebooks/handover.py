@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from ergon.ports import Context
 
 OUTPUTS_TAG: Final = "outputs"
 """Tag of a cell whose variables are outputs."""
+_RUNNING: Final = "running"
 
 
 def handed_over(folder: Path, context: Context) -> dict[str, object]:
@@ -33,6 +35,25 @@ def _kept(value: object, folder: Path, context: Context) -> object:
     if isinstance(value, list | tuple | set | frozenset):
         return type(value)(_kept(member, folder, context) for member in value)
     return value
+
+
+# ---- which notebooks run -------------------------------------------------------------------------------------
+
+
+def note_running(folder: Path, notebooks: Sequence[str]) -> None:
+    """Note in a kernel's folder which notebooks run in it and around it."""
+    (folder / _RUNNING).write_text(json.dumps(list(notebooks)), encoding="utf-8")
+
+
+def running_around(folder: str) -> list[str]:
+    """Give the notebooks that run around this process, which is a kernel if it has a folder to hand values over in."""
+    if not folder:
+        return []
+    try:
+        noted: list[str] = json.loads((Path(folder) / _RUNNING).read_text("utf-8"))
+    except (OSError, ValueError):  # its run is over, and what it started lives on
+        return []
+    return noted
 
 
 # ---- cells tagged `outputs` ----------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ergon.errors import CellFailed, NotebookInvalid, Timeout
+from ergon.errors import CellFailed, Timeout
 from ergon.testing.context import FakeContext
 
 Run = Callable[..., Any]
@@ -132,10 +132,21 @@ def test_a_cell_that_does_not_heed_is_killed(start: Run, make: Make, context: Fa
     assert context.noted[-1][1]["error"] == "cancelled"
 
 
-def test_a_notebook_cannot_run_itself(run: Run, make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    make("import os\nprint(os.environ['ERGON_NOTEBOOKS_RUNNING'])")
-    monkeypatch.setenv("ERGON_NOTEBOOKS_RUNNING", str(tmp_path / "book.ipynb"))
-    with pytest.raises(NotebookInvalid, match="it runs already, and this is one of its own cells"):
+ITSELF = """
+import asyncio, sys
+from pathlib import Path
+from ergon.actions.catalog import ActionCatalog
+from ergon.testing.context import FakeContext
+made = ActionCatalog().find("notebook.run")
+await made.call(FakeContext(Path.cwd()), made.bind({"path": "book.ipynb", "output": "inner.ipynb"}))
+"""
+
+
+def test_a_notebook_cannot_run_itself(run: Run, make: Make) -> None:
+    make(ITSELF)
+    with pytest.raises(
+        CellFailed, match=r"NotebookInvalid: book\.ipynb cannot run: it runs already, and this is one of"
+    ):
         run("notebook.run", path="book.ipynb")
 
 
