@@ -71,15 +71,9 @@ class Record:
         return seconds
 
     def end(self) -> None:
-        """Note that the notebook has ended; cells that it did not come to after a failure stay `pending`."""
+        """Note that the notebook has ended; cells that it did not come to stay `pending`."""
         now = self._now()
         self._notes.update(end_time=now.isoformat(), duration=(now - self._start).total_seconds())
-        for cell in self._book["cells"]:
-            notes = cell["metadata"].get("papermill", {})  # a mark has none
-            if notes.get("status") == "failed":
-                break
-            if notes.get("status") == "pending":
-                notes["status"] = "completed"
 
     def mark(self, cell: Cell) -> None:
         """Put a heading over the notebook that leads to a cell that failed, and an anchor before the cell."""
