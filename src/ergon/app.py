@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     from ergon.actions.catalog import ActionCatalog
     from ergon.loading.loader import Loaded
-    from ergon.ports import ArtifactStore, Clock, Executor, Store, Subscriber, Vault
+    from ergon.ports import ArtifactStore, Clock, Executor, Kernels, Store, Subscriber, Vault
 
 HOME_NAME: Final = ".ergon"
 _LOOK_EVERY: Final = 0.02
@@ -98,6 +98,13 @@ class App:
         return cast("Vault", adapter("ergon.vaults", "vault", self.settings.vault))
 
     @functools.cached_property
+    def kernels(self) -> Kernels:
+        """Gives Jupyter kernels."""
+        from ergon.adapters.kernels.spawned import SpawnedKernels
+
+        return SpawnedKernels()
+
+    @functools.cached_property
     def _resuming(self) -> Resuming:
         return Resuming(
             load=self.load,
@@ -142,6 +149,7 @@ class App:
                 vault=self.vault,
                 catalog=self.catalog,
                 executors=self._executors,
+                kernels=self.kernels,
                 clock=self.clock,
                 workspace=self.workspace,
                 open_child=self._open_child,
@@ -449,6 +457,8 @@ class App:
         """Interrupt what runs, and close the store."""
         for engine in self._engines.values():
             engine.close()
+        if "kernels" in self.__dict__:
+            self.kernels.close()
         if "store" in self.__dict__:
             self.store.close()
 

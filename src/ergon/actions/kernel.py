@@ -1,37 +1,98 @@
-"""Kernel: a fresh Jupyter kernel on a leash, for one notebook."""
+"""Kernel: a fresh Jupyter kernel for one notebook, and what talks to it."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import signal
-from collections.abc import AsyncIterator, Callable, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import Empty
 from typing import Any, Final
 
-from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel  # noqa: TID253  # imported when a notebook runs
+from jupyter_client.asynchronous.client import AsyncKernelClient  # noqa: TID253  # imported when a notebook runs
+from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel  # noqa: TID253  # as above
 from jupyter_client.manager import AsyncKernelManager  # noqa: TID253  # as above
 
-from ergon.actions.leash import Leash, await_end
 from ergon.errors import ActionFailed
+from ergon.ports import Kernel as OwnedKernel
+from ergon.ports import KernelRequest, Kernels
 
-OUTPUTS: Final = "ERGON_NOTEBOOK_OUTPUTS"
-"""Environment variable that names the folder that `ergon.output` hands values over in."""
-_LOCAL: Final = "local-provisioner"
 _SHUTDOWN: Final = 5.0
+_WELCOMES: Final = (5, 5)
+"""The first version of Jupyter's protocol in which a kernel greets whoever subscribes to its output."""
+_LOOK: Final = 0.5
+"""Seconds after which the kernel is asked again, and its process looked at."""
 
 
-class LeashedKernelManager(AsyncKernelManager):
-    """Starts its kernel on a leash."""
+class PromptClient(AsyncKernelClient):
+    """A client that takes a kernel for ready when it has greeted and answered, without a quiet period."""
 
-    leash: Leash | None = None
+    async def _async_wait_for_ready(self, timeout: float | None = None) -> None:
+        """Wait until the kernel answers; raises RuntimeError if it does not."""
+        limit = time.monotonic() + (timeout if timeout is not None else float("inf"))
+        while (reply := await self._reply(self.kernel_info())) is None:
+            if not await self._async_is_alive():
+                raise RuntimeError("Kernel died before replying to kernel_info")
+            if time.monotonic() > limit:
+                raise RuntimeError(f"Kernel didn't respond in {timeout} seconds")
+        self._handle_kernel_info_reply(reply)
+        if _version(reply) < _WELCOMES or not await self._greeted(reply["parent_header"]["msg_id"]):
+            await super()._async_wait_for_ready(max(0.0, limit - time.monotonic()))
 
-    def format_kernel_cmd(self, extra_arguments: list[str] | None = None) -> list[str]:
-        """Give the command, held back until it is journaled."""
-        command = super().format_kernel_cmd(extra_arguments)
-        return command if self.leash is None else self.leash.command(command)
+    async def _reply(self, request: str) -> dict[str, Any] | None:
+        """Give the answer to a request; None if there is none for a while, or it is another's."""
+        try:
+            message: dict[str, Any] = await self.shell_channel.get_msg(timeout=_LOOK)
+        except Empty:
+            return None
+        return message if message["msg_type"] == "kernel_info_reply" else None
+
+    async def _greeted(self, request: str) -> bool:
+        """Take in what the kernel has published up to the end of a request; gives whether it greeted us."""
+        greeted = False
+        while True:
+            try:
+                message = await self.iopub_channel.get_msg(timeout=_LOOK)
+            except Empty:
+                return False
+            greeted = greeted or message["msg_type"] == "iopub_welcome"
+            own = message["parent_header"].get("msg_id") == request
+            if greeted and own and message["content"].get("execution_state") == "idle":
+                return True
+
+
+class AcquiredKernelManager(AsyncKernelManager):
+    """What Jupyter's clients take for the manager of a kernel, which is ours already."""
+
+    owned: OwnedKernel
+
+    @property
+    def has_kernel(self) -> bool:
+        """Say that there is one."""
+        return True
+
+    async def _async_is_alive(self) -> bool:
+        return self.owned.alive()
+
+    async def _async_interrupt_kernel(self) -> None:
+        await asyncio.to_thread(self.owned.interrupt)
+
+    is_alive = _async_is_alive  # as its base has it
+    interrupt_kernel = _async_interrupt_kernel
+
+    def say_goodbye(self) -> None:
+        """Ask it to end."""
+        self._connect_control_socket()
+        self.session.send(self._control_socket, self.session.msg("shutdown_request", content={"restart": False}))
+
+    def let_go(self) -> None:
+        """Close what talks to it."""
+        self._close_control_socket()
+        if self._created_context:
+            self.context.destroy(linger=100)
 
 
 @dataclass(slots=True)
@@ -41,101 +102,74 @@ class Kernel:
     name: str
     folder: Path
     """Where it runs."""
-    scratch: Path
-    """A folder for its connection file and for what it prints outside of cells."""
-    environment: Mapping[str, str]
-    manager: LeashedKernelManager = field(init=False)
-    leash: Leash | None = field(init=False, default=None)
-    pid: int | None = field(init=False, default=None)
+    handover: Path
+    """Where what its notebook hands over is to be when it has ended."""
+    kernels: Kernels
+    owned: OwnedKernel | None = field(init=False, default=None)
 
     @asynccontextmanager
-    async def running(self, started: Callable[[int], None]) -> AsyncIterator[LeashedKernelManager]:
-        """Start it, tell its pid before it begins, and end it with all that it started."""
-        self.manager = LeashedKernelManager(kernel_name=self.name, connection_file=str(self.scratch / "kernel.json"))
-        graceful = False
+    async def running(self, started: Callable[[int], None]) -> AsyncIterator[AcquiredKernelManager]:
+        """Acquire it, its pid told before it can run anything, and end it with all that it started."""
+        self.owned = owned = await self._acquire(started)
+        manager = _manager(owned, self.name)
+        grace = 0.0
         try:
-            await self._start(started)
-            yield self.manager
-            graceful = True
+            yield manager
+            manager.say_goodbye()
+            grace = _SHUTDOWN
         finally:
-            await self._end(graceful=graceful)
+            await _whole(asyncio.to_thread(owned.end, grace=grace, handover=self.handover))
+            manager.let_go()
 
-    async def _start(self, started: Callable[[int], None]) -> None:
-        options: dict[str, Any] = {"cwd": str(self.folder), "env": self._environment()}
-        if self._is_local():
-            self.leash = self.manager.leash = Leash()
-            options["stdin"] = self.leash.stdin
-        if self.manager.ipykernel:
-            options["extra_arguments"] = ["--HistoryManager.hist_file=:memory:"]
-        with (self.scratch / "kernel.log").open("wb") as log:
-            try:
-                await self.manager.start_kernel(stdout=log, stderr=log, **options)
-            except OSError as error:
-                raise ActionFailed(f"The kernel '{self.name}' cannot be started: {error}.") from None
-            finally:
-                if self.leash is not None:
-                    self.leash.spawned()
-        self.pid = getattr(self.manager.provisioner, "pid", None)
-        if self.pid is not None:
-            await asyncio.to_thread(started, self.pid)
-            if self.leash is not None:
-                self.leash.go(self.pid)
-
-    def _is_local(self) -> bool:
-        """Say whether the kernel is a process of this machine, which a leash can hold."""
-        spec = self.manager.kernel_spec
-        provisioner = spec.metadata.get("kernel_provisioner", {}) if spec is not None else {}
-        return bool(provisioner.get("provisioner_name", _LOCAL) == _LOCAL)
-
-    def _environment(self) -> dict[str, str]:
-        """Give the kernel our environment, and Ergon where it is run from its source."""
-        environment = {**os.environ, **self.environment}
-        source = Path(__file__).resolve().parents[2]
-        if source.name not in ("site-packages", "dist-packages"):
-            known = environment.get("PYTHONPATH")
-            environment["PYTHONPATH"] = f"{known}{os.pathsep}{source}" if known else str(source)
-        return environment
-
-    async def _end(self, *, graceful: bool) -> None:
-        """End it: after a success it may say goodbye, otherwise it is killed."""
-        manager = self.manager
-        if self.pid is None or self.leash is None:
-            if manager.has_kernel:
-                await manager.shutdown_kernel(now=not graceful)
-            if self.leash is not None:
-                self.leash.release()
-            return
-        if graceful:
-            await manager.request_shutdown()
-            try:
-                async with asyncio.timeout(_SHUTDOWN):
-                    await asyncio.to_thread(await_end, self.pid)
-            except TimeoutError:
-                pass
-        self.leash.release()
-        if manager.provisioner is not None:
-            await manager.provisioner.wait()
-        await manager.cleanup_resources()
+    async def _acquire(self, started: Callable[[int], None]) -> OwnedKernel:
+        request = KernelRequest(self.name, self.folder, _environment())
+        taken: list[OwnedKernel] = []
+        try:
+            await _whole(asyncio.to_thread(lambda: taken.append(self.kernels.acquire(request, started))))
+        except asyncio.CancelledError:
+            for owned in taken:
+                await asyncio.to_thread(owned.end)
+            raise
+        return taken[0]
 
     def last_words(self) -> str:
         """Say how it ended, and what it printed last if it ended by itself."""
-        process = getattr(getattr(self.manager, "provisioner", None), "process", None)
-        code = process.poll() if process is not None else None
-        if code is None:
-            return "its process is gone"
-        if code < 0:
-            why = ", as happens when memory runs out" if -code == signal.SIGKILL else ""
-            return f"its process was ended by {_signal(-code)}{why}"
-        lines = (self.scratch / "kernel.log").read_text("utf-8", "replace").strip().splitlines()
-        said = f" ({lines[-1].strip()[-200:]})" if lines and code else ""
-        return f"its process ended with code {code}{said}"
+        return self.owned.last_words() if self.owned is not None else "its process is gone"
 
 
-def _signal(number: int) -> str:
+async def _whole(work: Coroutine[Any, Any, None]) -> None:
+    """Await work to its end, also where this is cancelled, which is raised then."""
+    task = asyncio.ensure_future(work)
     try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
+
+
+def _manager(owned: OwnedKernel, name: str) -> AcquiredKernelManager:
+    manager = AcquiredKernelManager(kernel_name=name, client_factory=PromptClient)
+    connection: Any = dict(owned.connection)
+    manager.load_connection_info(connection)
+    manager.owned = owned
+    return manager
+
+
+def _version(reply: Mapping[str, Any]) -> tuple[int, ...]:
+    """Give the version of the protocol that a kernel speaks; (0,) if it does not say."""
+    said = str(reply["content"].get("protocol_version", ""))
+    parts = said.split(".")
+    return tuple(int(part) for part in parts[:2]) if all(part.isdecimal() for part in parts[:2]) else (0,)
+
+
+def _environment() -> dict[str, str]:
+    """Give our environment, with Ergon where it is run from its source."""
+    environment = dict(os.environ)
+    source = Path(__file__).resolve().parents[2]
+    if source.name not in ("site-packages", "dist-packages"):
+        known = environment.get("PYTHONPATH")
+        environment["PYTHONPATH"] = f"{known}{os.pathsep}{source}" if known else str(source)
+    return environment
 
 
 def kernel_for(notebook: Mapping[str, Any], name: str) -> tuple[str, str]:

@@ -121,13 +121,13 @@ class _Job:
     async def run(self, cell_timeout: float | None, start_timeout: float) -> dict[str, object]:
         """Run it in the loop of this thread; gives what the notebook handed out."""
         from ergon.actions.cells import CellRun
-        from ergon.actions.kernel import OUTPUTS, Kernel
+        from ergon.actions.kernel import Kernel
 
         with _scratch(self.context.output_folder()) as scratch:
             notebook, numbers, kernel_name = self._prepare(scratch)
             handover = scratch / "outputs"
             handover.mkdir()
-            kernel = Kernel(kernel_name, self.folder, scratch, {OUTPUTS: str(handover)})
+            kernel = Kernel(kernel_name, self.folder, handover, self.context.kernels)
             cells = CellRun(notebook, self.name, numbers, self.context, cell_timeout, start_timeout)
             await self._execute(cells, kernel)
             return _handed_over(handover, self.context)
