@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from ergon.adapters.kernels.forks.client import ForkServer
+
 # Deterministic, and patient with a machine that is busy.
 settings.register_profile("ergon", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("ergon")
@@ -27,3 +29,9 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / ".ergon").mkdir()
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def fork_server(tmp_path_factory: pytest.TempPathFactory) -> ForkServer:
+    """Give a fork server of the tests' own, which ends soon after them."""
+    return ForkServer(idle=20.0, folder=tmp_path_factory.mktemp("forks"))

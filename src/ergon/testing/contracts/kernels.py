@@ -28,7 +28,8 @@ print(_json.dumps({
     "names": sorted(name for name in _ip.user_ns if name not in ("_json", "_os", "_sys", "_ip")),
     "history": str(_ip.history_manager.hist_file), "executable": _sys.executable, "flags": list(_sys.flags),
     "group": _os.getpgid(0) == _os.getpid(), "session": _os.getsid(0) == _os.getpid(),
-    "umask": (lambda mask: (_os.umask(mask), mask)[1])(_os.umask(0)), "stdin": _sys.__stdin__.read(1), "encoding": _sys.stdout.encoding,
+    "umask": (lambda mask: (_os.umask(mask), mask)[1])(_os.umask(0)), "stdin": _sys.__stdin__.read(1),
+    "encoding": _sys.stdout.encoding,
 }))
 """
 """A cell that prints all by which a kernel could be told from another."""
@@ -78,6 +79,8 @@ class Talk:
     def facts(self) -> dict[str, Any]:
         """Give all by which the kernel could be told from another, as printed by its first cell."""
         found: dict[str, Any] = json.loads(self.run(FACTS))
+        for name in ("_", "PWD"):  # the shell's that held it back
+            found["environ"].pop(name, None)
         outputs = found["environ"].pop(KERNEL_OUTPUTS)
         assert outputs == str(self.kernel.outputs)
         return found
