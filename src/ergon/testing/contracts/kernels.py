@@ -52,6 +52,7 @@ class Talk:
             self.client.kernel_info()
             with contextlib.suppress(Empty):
                 self.client.get_shell_msg(timeout=1)
+                self.client.get_iopub_msg(timeout=1)  # before that, what it prints may pass us by
                 return
             assert self.kernel.alive(), self.kernel.last_words()
             assert time.monotonic() < limit, "the kernel does not answer"
@@ -182,16 +183,16 @@ class KernelsContract(abc.ABC):
 
     def test_it_is_interrupted_with_what_it_started(self, kernels: Kernels, request_: KernelRequest) -> None:
         with talking(kernels.acquire(request_, nobody)) as talk:
-            request = talk.client.execute(
-                "import subprocess\nprint('on', flush=True)\nsubprocess.run(['sleep', '100'])"
+            code = (
+                "import subprocess\nchild = subprocess.Popen(['sleep', '100'])\nprint('on', flush=True)\nchild.wait()"
             )
+            request = talk.client.execute(code)
             while talk.client.get_iopub_msg(timeout=60)["msg_type"] != "stream":
                 pass
-            until(lambda: psutil.Process(talk.kernel.pid).children())
             talk.kernel.interrupt()
             assert "KeyboardInterrupt" in talk.output(request)
             assert talk.run("print(1)") == "1\n", "it lives on"
-            until(lambda: not psutil.Process(talk.kernel.pid).children())
+            until(lambda: all(gone(child.pid) for child in psutil.Process(talk.kernel.pid).children()))
 
     def test_it_says_how_it_ended(self, kernels: Kernels, request_: KernelRequest) -> None:
         kernel = kernels.acquire(request_, nobody)

@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -30,10 +30,7 @@ _INLINE: Final = "module://matplotlib_inline.backend_inline"
 _STARTING: Final = 120.0
 """Seconds that the server may take to load what it was told to."""
 _TRIES: Final = 3
-"""Times that a server may be found to have old modules; it ends then, and a new one is started."""
-_RESTLESS: Final = "the fork server does not come to rest: its modules change all the time"
-_Options = Sequence[str]
-_Asked = tuple[socket.socket, list[bool]]
+"""Times that a server may be found about to end, as one whose modules were changed is."""
 
 
 class ForkError(Exception):
@@ -52,12 +49,9 @@ class ForkServer:
 
     def facts(self, environment: Mapping[str, str], options: Sequence[str] = ()) -> dict[str, Any]:
         """Say which modules are loaded in it and which were refused; raises `ForkError`."""
-        for _ in range(_TRIES):
-            with self._asking({"wanted": "facts"}, (), environment, options) as (connection, _keep):
-                answer, _files = self._answer(connection)
-                if "preloaded" in answer:
-                    return answer
-        raise ForkError(_RESTLESS)
+        answer, _files, connection = self._ask({"wanted": "facts"}, (), environment, options)
+        connection.close()
+        return answer
 
     def fork(
         self,
@@ -81,42 +75,32 @@ class ForkServer:
             "environment": dict(environment),
             "umask": mask,
         }
-        for _ in range(_TRIES):
-            with self._asking(request, output, environment, options) as (connection, keep):
-                answer, files = self._answer(connection)
-                if "pid" in answer:
-                    keep.append(True)
-                    return Fork(connection, answer["pid"], files[0])
-        raise ForkError(_RESTLESS)
+        answer, files, connection = self._ask(request, output, environment, options)
+        return Fork(connection, answer["pid"], files[0])
 
-    @staticmethod
-    def _answer(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
-        try:
-            return receive(connection)
-        except (OSError, EOFError) as error:
-            raise ForkError(f"the fork server does not answer ({type(error).__name__})") from None
-
-    @contextlib.contextmanager
-    def _asking(
+    def _ask(
         self,
         request: Mapping[str, object],
         files: Sequence[int],
         environment: Mapping[str, str],
         options: Sequence[str],
-    ) -> Iterator[tuple[socket.socket, list[bool]]]:
-        """Send a request; the connection is closed after it unless something is put into the list."""
-        connection = self._connect(environment, options)
-        keep: list[bool] = []
-        try:
+    ) -> tuple[dict[str, Any], list[int], socket.socket]:
+        """Ask the server, and a new one if it is about to end; gives the answer and the connection."""
+        reason = ""
+        for _ in range(_TRIES):
+            connection = self._connect(environment, options)
             connection.settimeout(_STARTING)
             try:
                 send(connection, request, files)
-            except OSError as error:
-                raise ForkError(f"the fork server does not listen ({error})") from None
-            yield connection, keep
-        finally:
-            if not keep:
-                connection.close()
+                answer, came = receive(connection)
+            except (OSError, EOFError) as error:
+                reason = f"the fork server does not answer ({type(error).__name__})"
+            else:
+                if "stale" not in answer:
+                    return answer, came, connection
+                reason = f"the fork server does not come to rest: {answer['stale']} changes all the time"
+            connection.close()
+        raise ForkError(reason)
 
     # ---- finding and starting it ---------------------------------------------------------------------------------
 

@@ -69,9 +69,9 @@ class Server:
         try:
             while self._listening or self._askers:
                 ready = self._poll.poll(self._idle * 1000 if not self._askers else None)
-                for file, _ in ready:
-                    if file in self._handlers:
-                        self._handlers[file]()
+                for file, handler in [(file, self._handlers[file]) for file, _ in ready]:
+                    if self._handlers.get(file) is handler:  # its number may have become another's
+                        handler()
                 if not ready and not self._askers:
                     self._stop_listening()
         finally:
@@ -129,8 +129,8 @@ class Server:
         try:
             request, files = receive(asker.connection)
             if place := preload.changed(self._stamps):
+                self._stop_listening()  # before they ask again
                 send(asker.connection, {"stale": place})
-                self._stop_listening()
                 self._leave(asker)
             elif request["wanted"] == "facts":
                 send(asker.connection, self._facts)
