@@ -99,10 +99,10 @@ class App:
 
     @functools.cached_property
     def kernels(self) -> Kernels:
-        """Gives Jupyter kernels."""
-        from ergon.adapters.kernels.spawned import SpawnedKernels
+        """Gives Jupyter kernels, as `settings.kernel` has it."""
+        from ergon.adapters.kernels.choice import kernels
 
-        return SpawnedKernels()
+        return kernels(self.settings.kernel)
 
     @functools.cached_property
     def _resuming(self) -> Resuming:
@@ -170,10 +170,9 @@ class App:
         from ergon.adapters.executors.thread import ThreadExecutor
 
         streams.install()
-        threads = max(32, self.settings.concurrency * self.settings.runs)
         return {
             "loop": LoopExecutor(),
-            "thread": ThreadExecutor(threads),
+            "thread": ThreadExecutor(max(32, self.settings.concurrency * self.settings.runs)),
             "process": ProcessExecutor(self.settings.processes),
         }
 
@@ -371,9 +370,8 @@ class App:
         if ready is None:
             lease.release()
             return state
-        durability = self._durability(state.frame.graph.workflow)
-        engine = self.engine(durable=store is self.store)
-        return engine.adopt(state, (), lease, durability=durability, ready=ready)
+        kept = self._durability(state.frame.graph.workflow)
+        return self.engine(durable=store is self.store).adopt(state, (), lease, durability=kept, ready=ready)
 
     # ---- looking -------------------------------------------------------------------------------------------------
 
@@ -457,10 +455,8 @@ class App:
         """Interrupt what runs, and close the store."""
         for engine in self._engines.values():
             engine.close()
-        if "kernels" in self.__dict__:
-            self.kernels.close()
-        if "store" in self.__dict__:
-            self.store.close()
+        for part in self.__dict__.keys() & {"kernels", "store"}:
+            getattr(self, part).close()
 
 
 def open_app(

@@ -53,6 +53,7 @@ class Talk:
             with contextlib.suppress(Empty):
                 self.client.get_shell_msg(timeout=1)
                 self.client.get_iopub_msg(timeout=1)  # before that, what it prints may pass us by
+                self.output(self.client.execute("", silent=True))  # and it has answered all that was asked of it
                 return
             assert self.kernel.alive(), self.kernel.last_words()
             assert time.monotonic() < limit, "the kernel does not answer"
