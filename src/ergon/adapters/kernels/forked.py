@@ -17,9 +17,12 @@ from ergon.adapters.kernels.endings import told_end
 from ergon.ports import KERNEL_OUTPUTS, Kernel, KernelOrigin, KernelRequest, Kernels
 
 if TYPE_CHECKING:
+    from jupyter_client.kernelspec import KernelSpec
+
     from ergon.adapters.kernels.forks.client import Fork, ForkServer
 
-_PIPED: Final = ("-m", "ipykernel_launcher")
+_LAUNCHER: Final = ("-m", "ipykernel_launcher")
+_NO_HISTORY: Final = "--HistoryManager.hist_file=:memory:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ def command_of(argv: Sequence[str], environment: Mapping[str, str]) -> Command |
     own = {f"python{number}" for number in ("", "3", f"3.{sys.version_info[1]}")} | {sys.executable}
     if not argv or argv[0] not in own:
         return "it is no Python kernel of this environment"
-    if _PIPED[0] not in argv or tuple(argv[(at := list(argv).index(_PIPED[0])) : at + 2]) != _PIPED:
+    if _LAUNCHER[0] not in argv or tuple(argv[(at := list(argv).index(_LAUNCHER[0])) : at + 2]) != _LAUNCHER:
         return "it is not started by ipykernel_launcher"
     paths = environment.get("PYTHONPATH", "")
     if paths and not all(os.path.isabs(part) for part in paths.split(os.pathsep)):
@@ -99,7 +102,7 @@ class ForkedKernels:
         arguments = [part.format_map(named) if part == "{connection_file}" else part for part in command.arguments]
         with (folder / folders.LOG).open("wb") as log:
             return self._server.fork(
-                [*arguments, "--HistoryManager.hist_file=:memory:"],
+                [*arguments, *([] if _NO_HISTORY in arguments else [_NO_HISTORY])],
                 folder=request.folder,
                 environment={
                     **request.environment,
@@ -169,12 +172,17 @@ def _command(request: KernelRequest) -> Command | str:
         spec = KernelSpecManager().get_kernel_spec(request.name)
     except NoSuchKernel:
         return "it is not installed"
+    return forkable(spec, request.environment)
+
+
+def forkable(spec: KernelSpec, environment: Mapping[str, str]) -> Command | str:
+    """Read a kernelspec; gives the reason if its kernels cannot be forked."""
     named = spec.metadata.get("kernel_provisioner", {}).get("provisioner_name", "ergon")
     if named not in ("local-provisioner", "ergon"):
-        return f"it is started by the provisioner '{named}'"
+        return f"the provisioner '{named}' starts it"
     if spec.env:
         return "its kernelspec sets variables"
-    return command_of(spec.argv, request.environment)
+    return command_of(spec.argv, environment)
 
 
 def _write_connection(file: Path) -> None:
