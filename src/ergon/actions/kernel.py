@@ -21,47 +21,56 @@ from ergon.ports import Kernel as OwnedKernel
 from ergon.ports import KernelRequest, Kernels
 
 _SHUTDOWN: Final = 5.0
-_WELCOMES: Final = (5, 5)
-"""The first version of Jupyter's protocol in which a kernel greets whoever subscribes to its output."""
 _LOOK: Final = 0.5
-"""Seconds after which the kernel is asked again, and its process looked at."""
+"""Seconds without an answer after which the kernel is asked again, and its process looked at."""
+_LOST: Final = 0.2
+"""Seconds after an answer in which its end must have been published."""
+_SOON: Final = 0.005
+"""Seconds after a greeting in which what follows it is there."""
 
 
 class PromptClient(AsyncKernelClient):
-    """A client that takes a kernel for ready when it has greeted and answered, without a quiet period."""
+    """A client that takes a kernel for ready when what it publishes arrives, without a quiet period.
 
-    async def _async_wait_for_ready(self, timeout: float | None = None) -> None:
+    It asks, and waits until it was told on both channels that the answer is complete: then nothing that was published
+    before is still to come. What is published before the kernel knows of our subscription is lost; a kernel that
+    greets its subscribers (`iopub_welcome`) is asked again as soon as it has, any other after a while.
+    """
+
+    def start_channels(
+        self, shell: bool = True, iopub: bool = True, stdin: bool = True, hb: bool = False, control: bool = True
+    ) -> None:
+        """Connect; without a heartbeat, as the process itself says whether it lives."""
+        super().start_channels(shell=shell, iopub=iopub, stdin=stdin, hb=hb, control=control)
+
+    async def wait_for_ready(self, timeout: float | None = None) -> None:
         """Wait until the kernel answers; raises RuntimeError if it does not."""
         limit = time.monotonic() + (timeout if timeout is not None else float("inf"))
-        while (reply := await self._reply(self.kernel_info())) is None:
+        while not await self._answered(self.kernel_info()):
             if not await self._async_is_alive():
                 raise RuntimeError("Kernel died before replying to kernel_info")
             if time.monotonic() > limit:
                 raise RuntimeError(f"Kernel didn't respond in {timeout} seconds")
-        self._handle_kernel_info_reply(reply)
-        if _version(reply) < _WELCOMES or not await self._greeted(reply["parent_header"]["msg_id"]):
-            await super()._async_wait_for_ready(max(0.0, limit - time.monotonic()))
 
-    async def _reply(self, request: str) -> dict[str, Any] | None:
-        """Give the answer to a request; None if there is none for a while, or it is another's."""
+    async def _answered(self, request: str) -> bool:
+        """Say whether a request was answered, and its end published."""
         try:
-            message: dict[str, Any] = await self.shell_channel.get_msg(timeout=_LOOK)
+            while (reply := await self.shell_channel.get_msg(timeout=_LOOK))["parent_header"].get("msg_id") != request:
+                pass
+            self._handle_kernel_info_reply(reply)
+            while True:
+                message = await self.iopub_channel.get_msg(timeout=_LOST)
+                own = message["parent_header"].get("msg_id") == request
+                if own and message["content"].get("execution_state") == "idle":
+                    return True
+                if message["msg_type"] == "iopub_welcome" and not await self._is_coming():
+                    return False
         except Empty:
-            return None
-        return message if message["msg_type"] == "kernel_info_reply" else None
+            return False
 
-    async def _greeted(self, request: str) -> bool:
-        """Take in what the kernel has published up to the end of a request; gives whether it greeted us."""
-        greeted = False
-        while True:
-            try:
-                message = await self.iopub_channel.get_msg(timeout=_LOOK)
-            except Empty:
-                return False
-            greeted = greeted or message["msg_type"] == "iopub_welcome"
-            own = message["parent_header"].get("msg_id") == request
-            if greeted and own and message["content"].get("execution_state") == "idle":
-                return True
+    async def _is_coming(self) -> bool:
+        """Say whether more was published since the kernel greeted us."""
+        return bool(await self.iopub_channel.socket.poll(_SOON * 1000))
 
 
 class AcquiredKernelManager(AsyncKernelManager):
@@ -153,13 +162,6 @@ def _manager(owned: OwnedKernel, name: str) -> AcquiredKernelManager:
     manager.load_connection_info(connection)
     manager.owned = owned
     return manager
-
-
-def _version(reply: Mapping[str, Any]) -> tuple[int, ...]:
-    """Give the version of the protocol that a kernel speaks; (0,) if it does not say."""
-    said = str(reply["content"].get("protocol_version", ""))
-    parts = said.split(".")
-    return tuple(int(part) for part in parts[:2]) if all(part.isdecimal() for part in parts[:2]) else (0,)
 
 
 def _environment() -> dict[str, str]:

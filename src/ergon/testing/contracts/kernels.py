@@ -208,7 +208,7 @@ class KernelsContract(abc.ABC):
             assert kernel.last_words() == "its process was ended by SIGKILL, as happens when memory runs out"
 
     def test_each_is_fresh(self, kernels: Kernels, request_: KernelRequest) -> None:
-        draw = "import random, os, uuid; print(random.random(), uuid.uuid4(), os.urandom(4))"
+        draw = "import random, os, uuid; print(random.random(), uuid.uuid4(), os.urandom(4).hex())"
         with talking(kernels.acquire(request_, nobody)) as first, talking(kernels.acquire(request_, nobody)) as second:
             assert first.kernel.pid != second.kernel.pid
             first.run("x = 1")

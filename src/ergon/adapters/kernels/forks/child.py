@@ -13,7 +13,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from ergon.adapters.kernels.forks import numeric
@@ -35,14 +35,17 @@ def run_kernel(
     setters: list[numeric.Setter],
 ) -> int:
     """Be a kernel until it ends; gives its exit code. Everything of the server but these files is closed already."""
+
+    def bound(app: Any) -> None:
+        _report(connection, go, {"bound": {name: getattr(app, name) for name in _PORTS}})
+
     try:
         _detach(server, output)
         _settle(request, setters)
-        app = _start(request["arguments"])
+        app = _start(request["arguments"], bound)
     except BaseException as error:
         _report(connection, go, {"failed": f"{type(error).__name__}: {error}"})
         raise
-    _report(connection, go, {"bound": {name: getattr(app, name) for name in _PORTS}})
     try:
         app.start()
     except SystemExit as leaving:
@@ -102,17 +105,27 @@ def _settle(request: Mapping[str, Any], setters: list[numeric.Setter]) -> None:
     sys.argv = [str(launcher.origin) if launcher else "ipykernel_launcher", *request["arguments"]]
 
 
-def _start(arguments: list[str]) -> Any:
-    """Start what `python -m ipykernel_launcher` would; gives it when its ports are bound."""
+def _start(arguments: list[str], bound: Callable[[Any], None]) -> Any:
+    """Start what `python -m ipykernel_launcher` would; `bound` is called as soon as its ports are."""
     from ipykernel.kernelapp import IPKernelApp
 
     app: Any = IPKernelApp.instance(parent_handle=os.getppid())
+    write = app.write_connection_file
+
+    def written(**more: object) -> None:
+        write(**more)
+        bound(app)
+
+    app.write_connection_file = written  # what a kernel does when its ports are bound
     app.initialize(arguments)
+    del app.write_connection_file
     return app
 
 
 def _report(connection: socket.socket, go: int, message: Mapping[str, object]) -> None:
-    """Tell whoever asked, when the server has told them the pid."""
+    """Tell whoever asked, once, when the server has told them the pid."""
+    if connection.fileno() < 0:
+        return
     os.read(go, 1)
     os.close(go)
     with contextlib.suppress(OSError):

@@ -20,6 +20,8 @@ KERNEL: Final = (
     "ipykernel.subshell_manager",
     "IPython.core.completer",
     "IPython.core.completerlib",
+    "IPython.core.debugger",
+    "IPython.core.debugger_backport",
     "IPython.core.oinspect",
     "IPython.extensions.storemagic",
     "tornado.platform.asyncio",
@@ -28,6 +30,7 @@ KERNEL: Final = (
     "faulthandler",
     "pdb",
     "resource",
+    "sqlite3",
 )
 """What an IPython kernel imports while it starts; debugpy comes with the debugger, where it is installed."""
 
