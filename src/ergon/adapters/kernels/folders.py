@@ -10,8 +10,6 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-import psutil
-
 from ergon.errors import ActionFailed
 
 CONNECTION: Final = "kernel.json"
@@ -54,6 +52,8 @@ def kernel_folder(parent: Path | None = None) -> Path:
 
 
 def _sweep(place: Path) -> None:
+    import psutil
+
     for left in place.glob("kernel-*-*"):
         owner = left.name.split("-")[1]
         if owner.isdecimal() and not psutil.pid_exists(int(owner)):
