@@ -92,7 +92,7 @@ def speaking(*, lost: int = 0, greets: bool = True, silent: bool = False) -> Ite
 
 
 async def ready(kernel: Kernel, timeout: float = 30.0) -> list[str]:
-    """Wait until a kernel is ready; gives the types of what it has published after that, unasked."""
+    """Wait until a kernel is ready; gives the types of what it has published after that, but for a greeting."""
     manager = _manager(kernel, "python3")
     client: Any = manager.client()
     assert isinstance(client, PromptClient)
@@ -104,7 +104,7 @@ async def ready(kernel: Kernel, timeout: float = 30.0) -> list[str]:
             while True:
                 left.append((await client.iopub_channel.get_msg(timeout=0.1))["msg_type"])
         except Empty:
-            return left
+            return [each for each in left if each != "iopub_welcome"]
     finally:
         client.stop_channels()
         manager.let_go()
