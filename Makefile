@@ -44,7 +44,7 @@ format: setup  ## Format the code, and fix what can be fixed
 	$(BIN)/ruff check --fix --exit-zero --quiet $(CODE)
 	$(BIN)/ruff format $(CODE)
 
-bench: setup  ## Measure engine, journal, memory and start-up, each beside its floor
+bench: setup  ## Measure engine, journal, memory, notebooks and start-up, each beside its floor
 	$(BIN)/python -m benchmarks $(ARGS)
 
 bench-peers: setup  ## Measure the same beside other engines, each in its own environment

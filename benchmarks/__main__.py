@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks import engine, startup
+from benchmarks import engine, notebooks, startup
 from benchmarks.peers import compare
 
 if __name__ == "__main__":
@@ -14,5 +14,7 @@ if __name__ == "__main__":
         compare.report()
     else:
         startup.report()
+        print()
+        notebooks.report()
         print()
         engine.report()

@@ -22,7 +22,7 @@ from ergon.model.parameters import Option, Parameter
 from ergon.model.policies import Cache, OnError, Retry, RunSettings, Validation
 from ergon.model.states import RUN_TRANSITIONS, STEP_TRANSITIONS
 from ergon.model.workflow import Branch, Defaults, Need, Step, Trigger, Workflow
-from ergon.settings import Settings
+from ergon.settings import KernelSettings, Settings
 
 REFERENCE = Path(__file__).parent / "reference"
 _NOTE = "<!-- Written by docs/generate.py from the code: change it there. -->\n"
@@ -272,6 +272,10 @@ def _settings() -> str:
         "(`ERGON_CONCURRENCY=4`), the command line (`--set concurrency=4`). `ergon settings` shows each value and "
         "where it came from.\n",
         _table(Settings),
+        "## `kernel`\n",
+        "From the environment as `ERGON_KERNEL_START=pool`, on the command line as `--set kernel.preload=numpy,pandas`."
+        "\n",
+        _table(KernelSettings),
     ]
     return "\n".join(parts)
 

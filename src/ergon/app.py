@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     from ergon.actions.catalog import ActionCatalog
     from ergon.loading.loader import Loaded
-    from ergon.ports import ArtifactStore, Clock, Executor, Store, Subscriber, Vault
+    from ergon.ports import ArtifactStore, Clock, Executor, Kernels, Store, Subscriber, Vault
 
 HOME_NAME: Final = ".ergon"
 _LOOK_EVERY: Final = 0.02
@@ -98,6 +98,13 @@ class App:
         return cast("Vault", adapter("ergon.vaults", "vault", self.settings.vault))
 
     @functools.cached_property
+    def kernels(self) -> Kernels:
+        """Gives Jupyter kernels, as `settings.kernel` has it."""
+        from ergon.adapters.kernels.choice import kernels
+
+        return kernels(self.settings.kernel)
+
+    @functools.cached_property
     def _resuming(self) -> Resuming:
         return Resuming(
             load=self.load,
@@ -142,6 +149,7 @@ class App:
                 vault=self.vault,
                 catalog=self.catalog,
                 executors=self._executors,
+                kernels=self.kernels,
                 clock=self.clock,
                 workspace=self.workspace,
                 open_child=self._open_child,
@@ -162,10 +170,9 @@ class App:
         from ergon.adapters.executors.thread import ThreadExecutor
 
         streams.install()
-        threads = max(32, self.settings.concurrency * self.settings.runs)
         return {
             "loop": LoopExecutor(),
-            "thread": ThreadExecutor(threads),
+            "thread": ThreadExecutor(max(32, self.settings.concurrency * self.settings.runs)),
             "process": ProcessExecutor(self.settings.processes),
         }
 
@@ -363,9 +370,8 @@ class App:
         if ready is None:
             lease.release()
             return state
-        durability = self._durability(state.frame.graph.workflow)
-        engine = self.engine(durable=store is self.store)
-        return engine.adopt(state, (), lease, durability=durability, ready=ready)
+        kept = self._durability(state.frame.graph.workflow)
+        return self.engine(durable=store is self.store).adopt(state, (), lease, durability=kept, ready=ready)
 
     # ---- looking -------------------------------------------------------------------------------------------------
 
@@ -449,8 +455,8 @@ class App:
         """Interrupt what runs, and close the store."""
         for engine in self._engines.values():
             engine.close()
-        if "store" in self.__dict__:
-            self.store.close()
+        for part in self.__dict__.keys() & {"kernels", "store"}:
+            getattr(self, part).close()
 
 
 def open_app(

@@ -9,7 +9,7 @@ import abc
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from ergon.model.diagnostics import Severity
 from ergon.model.events import Event
@@ -202,6 +202,72 @@ class Vault(Protocol):
         """Give a secret; raises `SecretMissing`."""
 
 
+# ---- kernels -------------------------------------------------------------------------------------------------
+
+KERNEL_OUTPUTS: Final = "ERGON_NOTEBOOK_OUTPUTS"
+"""Environment variable that names the folder in which a kernel's notebook hands values over (`Kernel.outputs`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class KernelRequest:
+    """What a kernel is asked for with. Equal requests are served by kernels that cannot be told apart."""
+
+    name: str
+    """The kernelspec's name."""
+    folder: Path
+    """Where it runs."""
+    environment: Mapping[str, str]
+    """Its whole environment, but for what its kernelspec adds and `KERNEL_OUTPUTS`."""
+
+
+KernelOrigin = Literal["spawned", "pool", "fork"]
+"""How a kernel came to be: started now, started ahead, or forked from a process with its imports loaded."""
+
+
+class Kernel(Protocol):
+    """A kernel that nobody else uses, on a leash: it dies with this process. Methods may be called from any thread."""
+
+    origin: KernelOrigin
+    pid: int | None
+    """The leader of its process group; None if it is no process of this machine."""
+    connection: Mapping[str, object]
+    """What a Jupyter connection file holds: transport, ip, ports, key."""
+    outputs: Path
+    """A folder of its own, for what its notebook hands over; it is there until the kernel is ended."""
+
+    def interrupt(self) -> None:
+        """Interrupt what it runs, and the processes that it started."""
+
+    def kill(self) -> None:
+        """Kill it, and the processes that it started."""
+
+    def alive(self) -> bool:
+        """Say whether it still runs."""
+
+    def end(self, *, grace: float = 0.0, handover: Path | None = None) -> None:
+        """Give it `grace` seconds to end by itself, kill what is left, and take its files away; more does nothing.
+
+        What its notebook handed over goes into the folder `handover`, which is there.
+        """
+
+    def last_words(self) -> str:
+        """Say how it ended, and what it printed last if it ended by itself: the end of a sentence."""
+
+
+class Kernels(Protocol):
+    """Gives fresh kernels. Methods block, and may be called from any thread."""
+
+    def acquire(self, request: KernelRequest, started: Callable[[int], None]) -> Kernel:
+        """Give a kernel that has run nothing yet; its clients wait until it answers.
+
+        `started` is told its pid before it can be given anything to run; what that raises ends the kernel.
+        Raises `ActionFailed`, for a kernel that is not installed too.
+        """
+
+    def close(self) -> None:
+        """End the kernels that wait to be asked for; those that were given stay their owners'."""
+
+
 # ---- actions -------------------------------------------------------------------------------------------------
 
 
@@ -221,6 +287,11 @@ class Context(abc.ABC):
     """The workflow file's folder, which relative paths start from (S11)."""
     idempotency_key: str
     """The same for all attempts of this step instance."""
+
+    @property
+    @abc.abstractmethod
+    def kernels(self) -> Kernels:
+        """What gives Jupyter kernels."""
 
     @property
     @abc.abstractmethod

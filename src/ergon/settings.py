@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic.fields import FieldInfo
 
 from ergon.errors import SettingInvalid
 from ergon.loading.composer import compose
@@ -17,6 +18,7 @@ from ergon.loading.faults import Fault, Stopped
 from ergon.loading.nodes import MappingNode, plain
 from ergon.loading.suggestions import closest
 from ergon.loading.text import decode, read_bytes
+from ergon.model.base import Duration
 from ergon.model.policies import Durability
 
 Layer = Literal["default", "user", "workspace", "profile", "environment", "command line"]
@@ -40,6 +42,21 @@ class Origin:
         return f"{self.layer} ({self.place})" if self.place else self.layer
 
 
+class KernelSettings(BaseModel):
+    """How `notebook.run` gets kernels."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    start: Literal["auto", "fork", "pool", "spawn"] = "auto"
+    """How kernels come to be: forked, from a pool of those started ahead, or started anew; `auto` forks if it can."""
+    preload: tuple[str, ...] = ()
+    """Modules that a forked kernel has loaded already, such as numpy."""
+    pool: int = Field(default=1, ge=0, le=64)
+    """Kernels that wait in the pool."""
+    idle: Duration = Field(default=600.0, gt=0)
+    """The time without use after which kernels that wait end, and the process that forks them."""
+
+
 class Settings(BaseModel):
     """What a workspace is run with."""
 
@@ -61,6 +78,8 @@ class Settings(BaseModel):
     """Child processes at once, for steps with `run_on: process`."""
     allow_paths: tuple[Path, ...] = ()
     """Folders outside the workspace that file actions may touch."""
+    kernel: KernelSettings = KernelSettings()
+    """How `notebook.run` gets kernels: a mapping of the keys below, or one at a time as `kernel.preload`."""
 
     _origins: dict[str, Origin] = PrivateAttr(default_factory=dict)
     _profile: str = PrivateAttr(default="")
@@ -68,6 +87,13 @@ class Settings(BaseModel):
     def origin(self, name: str) -> Origin:
         """Say where the value of a setting came from."""
         return self._origins.get(name, Origin("default"))
+
+    def single(self) -> dict[str, object]:
+        """Give the value of every single setting by its name, as JSON has it."""
+        held = self.model_dump(mode="json")
+        return {
+            name: held[name] if name in held else held[(part := name.partition("."))[0]][part[2]] for name in _FIELDS
+        }
 
     def outranks_workflow(self, name: str) -> bool:
         """Say whether a setting counts more than what a workflow says of itself: it came from outside its files."""
@@ -77,6 +103,23 @@ class Settings(BaseModel):
     def profile(self) -> str:
         """The profile that was chosen; empty if none was."""
         return self._profile
+
+
+NESTED: Final[Mapping[str, type[BaseModel]]] = {"kernel": KernelSettings}
+"""Settings that are mappings."""
+
+
+def setting_fields() -> dict[str, FieldInfo]:
+    """Give every single setting by its name, such as `concurrency` or `kernel.pool`."""
+    found: dict[str, FieldInfo] = {}
+    for name, one in Settings.model_fields.items():
+        inner = NESTED[name].model_fields if name in NESTED else None
+        found |= {f"{name}.{key}": each for key, each in inner.items()} if inner is not None else {name: one}
+    return found
+
+
+_FIELDS: Final = setting_fields()
+_VARIABLES: Final = {PREFIX + name.upper().replace(".", "_"): name for name in _FIELDS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +139,9 @@ class _Layers:
     def add(self, found: Mapping[str, object], origin: Origin, folder: Path) -> None:
         for name, value in found.items():
             if name.startswith("x-"):
+                continue
+            if name in NESTED and isinstance(value, Mapping):
+                self.add({f"{name}.{key}": each for key, each in value.items()}, origin, folder)
                 continue
             _known(name, str(origin.place or origin.layer))
             self.values[name] = _Given(value, origin, folder)
@@ -125,10 +171,8 @@ def load_settings(
     if profile:
         origin = Origin("profile", f"{file}, profile {profile}")
         layers.add(found.profile(profile, chosen_by), origin, workspace)
-    for variable in sorted(environ):
-        name = variable.removeprefix(PREFIX).lower()
-        if variable.startswith(PREFIX) and variable not in _NOT_SETTINGS and name in Settings.model_fields:
-            layers.add({name: environ[variable]}, Origin("environment", variable), Path.cwd())
+    for variable in sorted(environ.keys() & _VARIABLES.keys()):
+        layers.add({_VARIABLES[variable]: environ[variable]}, Origin("environment", variable), Path.cwd())
     for override in overrides:
         name, equals, value = override.partition("=")
         if not equals:
@@ -152,7 +196,7 @@ def user_settings_file() -> Path:
 def unknown_variables(environ: Mapping[str, str]) -> list[str]:
     """Name the variables that look like settings and are none, to be told about."""
     ours = [name for name in environ if name.startswith(PREFIX) and name not in _NOT_SETTINGS]
-    return sorted(name for name in ours if name.removeprefix(PREFIX).lower() not in Settings.model_fields)
+    return sorted(name for name in ours if name not in _VARIABLES)
 
 
 # ---- files ---------------------------------------------------------------------------------------------------
@@ -232,14 +276,23 @@ def _chosen_profile(given: str, environ: Mapping[str, str]) -> tuple[str, str]:
 
 
 def _known(name: str, origin: str) -> None:
-    if name not in Settings.model_fields:
-        meant = closest(name, Settings.model_fields)
-        hint = f"Did you mean '{meant}'?" if meant else f"There are {', '.join(Settings.model_fields)}."
+    if name in NESTED:
+        reason = "it is a mapping"
+        hint = f"Its keys are {', '.join(NESTED[name].model_fields)}."
+        raise SettingInvalid(name=name, reason=reason, origin=origin, hint=hint)
+    if name not in _FIELDS:
+        meant = closest(name, _FIELDS)
+        hint = f"Did you mean '{meant}'?" if meant else f"There are {', '.join(_FIELDS)}."
         raise SettingInvalid(name=name, reason="there is no such setting", origin=origin, hint=hint)
 
 
 def _settings(given: Mapping[str, _Given], profile: str) -> Settings:
-    values = {name: _value(name, found) for name, found in given.items()}
+    values: dict[str, object] = {}
+    for name, found in given.items():
+        outer, dot, key = name.partition(".")
+        holder = values.setdefault(outer, {}) if dot else values
+        assert isinstance(holder, dict)
+        holder[key or name] = _value(name, found)
     try:
         settings = Settings(**values)  # type: ignore[arg-type]  # that is what pydantic checks
     except ValidationError as error:
@@ -254,6 +307,10 @@ def _value(name: str, given: _Given) -> object:
     value = given.value
     if isinstance(value, bool):
         raise SettingInvalid(name=name, reason=f"{str(value).lower()} is not a value of it", origin=given.origin.place)
+    if name == "kernel.preload" and isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    if name == "kernel.idle" and isinstance(value, str) and value.replace(".", "", 1).isdecimal():
+        return float(value)
     if name != "allow_paths":
         return value
     if isinstance(value, str):
@@ -265,9 +322,11 @@ def _value(name: str, given: _Given) -> object:
 
 def _invalid(error: ValidationError, given: Mapping[str, _Given]) -> SettingInvalid:
     fault = error.errors()[0]
-    name = str(fault["loc"][0])
-    reason = fault["msg"][:1].lower() + fault["msg"].partition(", unable")[0][1:]
+    place = [str(part) for part in fault["loc"]]
+    name = next(known for length in (2, 1) if (known := ".".join(place[:length])) in given)
+    said = fault["msg"].removeprefix("Value error, ").partition(", unable")[0]
+    reason = said[:1].lower() + said[1:]
     shown = given[name].value
-    hint = Settings.model_fields[name].description or ""
+    hint = _FIELDS[name].description or ""
     origin = given[name].origin
     return SettingInvalid(name=name, reason=f"{reason}, not {shown!r}", origin=str(origin.place), hint=hint)

@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from ergon.errors import SettingInvalid
-from ergon.settings import Settings, load_settings, unknown_variables, user_settings_file
+from ergon.settings import (
+    KernelSettings,
+    Settings,
+    load_settings,
+    setting_fields,
+    unknown_variables,
+    user_settings_file,
+)
 
 LAYERS = ("user", "workspace", "profile", "environment", "command line")
 
@@ -148,3 +155,36 @@ def test_the_users_file_lies_in_the_platforms_folder(monkeypatch: pytest.MonkeyP
     assert user_settings_file().parent == Path(platformdirs.user_config_dir("ergon", appauthor=False))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     assert user_settings_file().parent == Path(platformdirs.user_config_dir("ergon", appauthor=False))
+
+
+def test_a_mapping_may_be_given_whole_or_a_key_at_a_time(tmp_path: Path) -> None:
+    settings = load(
+        tmp_path,
+        user="kernel: {preload: [numpy, pandas], pool: 3}\n",
+        workspace="kernel.idle: 2m\n",
+        environ={"ERGON_KERNEL_START": "pool"},
+        overrides=("kernel.preload=numpy, polars",),
+    )
+    assert settings.kernel == KernelSettings(start="pool", preload=("numpy", "polars"), pool=3, idle=120.0)
+    assert str(settings.origin("kernel.start")) == "environment (ERGON_KERNEL_START)"
+    assert settings.origin("kernel.pool").layer == "user"
+    assert settings.single()["kernel.preload"] == ["numpy", "polars"]
+    assert list(settings.single()) == list(setting_fields())
+    assert load(tmp_path, environ={"ERGON_KERNEL_IDLE": "30"}).kernel.idle == 30.0
+    assert unknown_variables({"ERGON_KERNEL_START": "pool", "ERGON_KERNEL_STRAT": ""}) == ["ERGON_KERNEL_STRAT"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("kernel: {prelaod: []}\n", "Setting 'kernel.prelaod'"),
+        ("kernel: {prelaod: []}\n", "Did you mean 'kernel.preload'?"),
+        ("kernel: 3\n", "it is a mapping. Its keys are start, preload, pool, idle."),
+        ("kernel: {pool: -1}\n", "Setting 'kernel.pool'"),
+        ("kernel: {preload: [1]}\n", "input should be a valid string"),
+        ("kernel: {idle: soon}\n", "ergon.yaml: a duration is a number of seconds or one like 500ms"),
+        ("kernel: {start: now}\n", "input should be 'auto', 'fork', 'pool' or 'spawn', not 'now'"),
+    ],
+)
+def test_a_bad_key_of_a_mapping_is_refused_by_its_name(tmp_path: Path, text: str, expected: str) -> None:
+    assert expected in refused(tmp_path, workspace=text)

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final, Literal
 
-from ergon.actions.leash import Leash, await_end, end_group
 from ergon.errors import ActionFailed
+from ergon.leash import Leash, await_end, end_group
 from ergon.ports import Context
 
 _KEPT: Final = 1_000_000

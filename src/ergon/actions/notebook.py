@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import importlib.metadata
 import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from pathlib import Path, PurePath
@@ -21,10 +20,10 @@ from ergon.actions.action import action
 from ergon.actions.aside import aside
 from ergon.errors import ActionFailed, CellFailed, InputInvalid, KernelDied, NotebookInvalid
 from ergon.model.base import Duration
-from ergon.ports import Context, Problem
+from ergon.ports import KERNEL_OUTPUTS, Context, Problem
 
 if TYPE_CHECKING:
-    from ergon.actions.kernel import Kernel, LeashedKernelManager
+    from ergon.actions.kernel import Kernel
     from ergon.actions.notebooks.book import Notebook
     from ergon.actions.notebooks.cells import CellRun, Limits
 
@@ -192,19 +191,18 @@ class _Job:
 
     async def run(self) -> dict[str, object]:
         """Run it in the loop of this thread; gives what the notebook handed out."""
-        from ergon.actions.kernel import OUTPUTS, Kernel
-        from ergon.actions.notebooks.handover import handed_over, note_running, running_around
+        from ergon.actions.kernel import Kernel
+        from ergon.actions.notebooks.handover import handed_over, running_around
 
-        around = running_around(os.environ.get(OUTPUTS, ""))
+        around = running_around(os.environ.get(KERNEL_OUTPUTS, ""))
         if str(self.source) in around:
             raise NotebookInvalid(notebook=self.name, reason="it runs already, and this is one of its own cells")
         cells, kernel_name = self._prepared()
         with _scratch(self.context.output_folder()) as scratch:
             handover = scratch / "outputs"
             handover.mkdir()
-            note_running(handover, [*around, str(self.source)])
-            environment = {**self.environment, OUTPUTS: str(handover)}
-            await self._execute(cells, Kernel(kernel_name, self.folder, scratch, environment))
+            kernel = Kernel(kernel_name, self.folder, handover, self.environment, self.context.kernels)
+            await self._execute(cells, kernel, [*around, str(self.source)])
             return handed_over(handover, self.context)
 
     def _prepared(self) -> tuple[CellRun, str]:
@@ -252,15 +250,17 @@ class _Job:
             hint = f" Did you mean '{meant}'?" if meant else ""
             self.context.log(f"The parameters cell of {self.name} has no '{name}'.{hint}", "warning")
 
-    async def _execute(self, cells: CellRun, kernel: Kernel) -> None:
+    async def _execute(self, cells: CellRun, kernel: Kernel, running: Sequence[str]) -> None:
         """Run the cells and write down what came of it, also after an error."""
         from ergon.actions.notebooks.conversation import KernelGone
+        from ergon.actions.notebooks.handover import note_running
 
         cells.record.begin()
         try:
-            async with kernel.running(self.context.process_started) as manager:
+            async with kernel.running(self.context.process_started) as owned:
+                note_running(owned.outputs, running)
                 try:
-                    await cells.execute(_Started(manager))
+                    await cells.execute(owned)
                 except KernelGone:
                     number = cells.number(cells.at) if cells.at is not None else 0
                     raise KernelDied(notebook=self.name, cell=number, reason=kernel.last_words()) from None
@@ -276,29 +276,6 @@ class _Job:
             cells.record.end()
             cells.written.write()
         self.context.log(f"The executed notebook is {self.target}.")
-
-
-@dataclass(frozen=True, slots=True)
-class _Started:
-    """A kernel that was started, as a conversation needs it."""
-
-    manager: LeashedKernelManager
-
-    @property
-    def connection(self) -> Mapping[str, object]:
-        return dict(self.manager.get_connection_info())
-
-    def interrupt(self) -> None:
-        asyncio.run(self._interrupt())
-
-    async def _interrupt(self) -> None:
-        await self.manager.interrupt_kernel()
-
-    def alive(self) -> bool:
-        return asyncio.run(self._alive())
-
-    async def _alive(self) -> bool:
-        return bool(await self.manager.is_alive())
 
 
 @contextlib.contextmanager

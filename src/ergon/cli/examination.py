@@ -148,6 +148,23 @@ def _kernels(app: App) -> Iterator[Finding]:
     else:
         hint = f"Add one with: {sys.executable} -m ipykernel install --user"
         yield Finding("kernels", "warn", "notebook.run finds no kernel", hint)
+    yield _kernel_start(app)
+
+
+def _kernel_start(app: App) -> Finding:
+    """Say how notebook.run gets kernels, by asking for what a first notebook would ask for."""
+    from ergon.adapters.kernels.choice import try_way
+
+    state = try_way(app.settings.kernel)
+    detail = f"{state.way}: {state.way.reason}"
+    if state.preloaded:
+        detail += f"; {', '.join(state.preloaded)} loaded"
+    if state.fault:
+        return Finding(
+            "notebooks", "warn", detail, f"It does not work here, so kernels are started anew: {state.fault}."
+        )
+    refused = "; ".join(f"{name} is not loaded ahead: {reason}" for name, reason in state.refused.items())
+    return Finding("notebooks", "warn" if refused else "ok", detail, f"{refused}." if refused else "")
 
 
 def _extras(app: App) -> Iterator[Finding]:

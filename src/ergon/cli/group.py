@@ -35,6 +35,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "cancel": ("ergon.cli.steer:cancel", _STEER),
     "signal": ("ergon.cli.steer:signal", _STEER),
     "answer": ("ergon.cli.steer:answer", _STEER),
+    "kernels": ("ergon.cli.kernels:kernels", _HOUSE),
     "settings": ("ergon.cli.settings:settings", _HOUSE),
     "prune": ("ergon.cli.prune:prune", _HOUSE),
     "doctor": ("ergon.cli.doctor:doctor", _HOUSE),

@@ -25,16 +25,21 @@ def settings(
     """
     choice.add(profile, set)
     from ergon.app import unknown_variables, user_settings_file
+    from ergon.settings import setting_fields
 
     with workspace() as app:
         held, root = app.settings, app.workspace.root
-        found = held.model_dump(mode="json")
+        found = held.single()
     if json:
         terminal.document({name: _document(value, held.origin(name)) for name, value in found.items()})
         return
     from ergon.cli.table import show_table
 
-    rows = [[name, _shown(value), str(held.origin(name)), _about(type(held), name)] for name, value in found.items()]
+    fields = setting_fields()
+    rows = [
+        [name, _shown(value), str(held.origin(name)), str(fields[name].description or "")]
+        for name, value in found.items()
+    ]
     show_table(["setting", "value", "from", "about"], rows, fold=["from", "about"])
     terminal.say(f"Your file:         {user_settings_file()}")
     terminal.say(f"The workspace's:   {root / 'ergon.yaml'}")
@@ -50,7 +55,3 @@ def _shown(value: object) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "(none)"
     return str(value) if value != "" else "(built in)"
-
-
-def _about(model: Any, name: str) -> str:  # Any: a pydantic model's class
-    return str(model.model_fields[name].description or "")

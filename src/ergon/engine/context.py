@@ -11,7 +11,7 @@ from ergon.engine.processes import process_start_time
 from ergon.engine.redaction import Redactor, StreamRedactor
 from ergon.engine.values import Values
 from ergon.model.states import StepState
-from ergon.ports import Context, Signal
+from ergon.ports import Context, Kernels, Signal
 
 
 class RunServices(Protocol):
@@ -23,6 +23,7 @@ class RunServices(Protocol):
     actor: str
     workspace: Path
     values: Values
+    kernels: Kernels
 
     def folder_of(self, step: StepState) -> Path:
         """Give the folder that a step's relative paths start from."""
@@ -92,6 +93,10 @@ class RunContext(Context):
     @property
     def idempotency_key(self) -> str:  # type: ignore[override]  # as above
         return f"{self._services.run}:{self.step}"
+
+    @property
+    def kernels(self) -> Kernels:
+        return self._services.kernels
 
     @property
     def cancelled(self) -> bool:

@@ -33,7 +33,7 @@ from ergon.model.events import Event
 from ergon.model.policies import Durability
 from ergon.model.records import Command
 from ergon.model.states import RunState
-from ergon.ports import Catalog, Change, Clock, Executor, Lease, Store, Vault
+from ergon.ports import Catalog, Change, Clock, Executor, Kernels, Lease, Store, Vault
 
 _SWITCH_INTERVAL: Final = 0.0005
 """Seconds after which a computing thread hands the interpreter over: 20 times as many handoffs as by default."""
@@ -49,6 +49,7 @@ class Equipment:
     vault: Vault
     catalog: Callable[[str], Catalog]
     executors: Callable[[asyncio.AbstractEventLoop], Mapping[str, Executor]]
+    kernels: Kernels
     clock: Callable[[asyncio.AbstractEventLoop], Clock]
     workspace: Workspace
     open_child: Callable[[Child, str], OpenedChild]
@@ -317,6 +318,7 @@ class Engine:
             workspace=equipment.workspace,
             values=equipment.values,
             vault=equipment.vault,
+            kernels=equipment.kernels,
             bus=self.bus,
             secrets=queued.secrets,
         )

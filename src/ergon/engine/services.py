@@ -21,7 +21,7 @@ from ergon.model.events import Event
 from ergon.model.policies import Durability
 from ergon.model.secrets import mask
 from ergon.model.states import Frame, StepState
-from ergon.ports import Signal, Vault
+from ergon.ports import Kernels, Signal, Vault
 
 NO_SECRETS: Final[Mapping[str, str]] = {}
 _UNSAFE = re.compile(r"[^A-Za-z0-9._\[\]-]")
@@ -41,6 +41,7 @@ class Services:
         workspace: Workspace,
         values: Values,
         vault: Vault,
+        kernels: Kernels,
         bus: Bus,
         secrets: Mapping[str, str] = NO_SECRETS,
     ) -> None:
@@ -51,6 +52,7 @@ class Services:
         self.actor = actor
         self.durability = durability
         self.values = values
+        self.kernels = kernels
         self._workspace = workspace
         self.workspace = workspace.root
         self._vault = vault

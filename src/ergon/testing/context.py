@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal
 
+from ergon.adapters.kernels.spawned import SpawnedKernels
 from ergon.errors import PathRefused, SecretMissing
 from ergon.model.values import Artifact
-from ergon.ports import Context
+from ergon.ports import Context, Kernels
 
 
 class FakeContext(Context):
@@ -28,6 +29,7 @@ class FakeContext(Context):
         attempt: int = 1,
         secrets: Mapping[str, str] | None = None,
         journal: dict[str, object] | None = None,
+        kernels: Kernels | None = None,
     ) -> None:
         """Make a context.
 
@@ -38,6 +40,7 @@ class FakeContext(Context):
             attempt: The attempt's number, from 1.
             secrets: Secrets by name.
             journal: What `once` keeps; give one mapping to two contexts to try a second attempt.
+            kernels: What gives kernels; each is started anew if absent.
         """
         self.workspace = workspace
         self.folder = folder or workspace
@@ -63,10 +66,16 @@ class FakeContext(Context):
         """Bytes of artifacts, by sha256."""
         self.processes: list[int] = []
         """Child processes, by pid."""
+        self._kernels = kernels or SpawnedKernels()
         self._secrets = dict(secrets or {})
         self._lock = threading.Lock()
         self._callbacks: list[Callable[[], None]] = []
         self._cancelled = False
+
+    @property
+    def kernels(self) -> Kernels:
+        """What gives kernels."""
+        return self._kernels
 
     @property
     def cancelled(self) -> bool:

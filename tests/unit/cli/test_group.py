@@ -13,7 +13,7 @@ from ergon.cli.main import command
 
 LISTED = (
     "run check runs show logs resume retry pause cancel signal answer stats prune actions schema settings graph new "
-    "doctor"
+    "doctor kernels"
 )
 
 

@@ -96,6 +96,8 @@ class CellRun:
                 self._widgets.conversation = conversation
                 await self._begin(conversation)
                 await self._cells(conversation)
+                self._judge()
+                conversation.goodbye()
         except TimeoutError:
             if not limit.expired() or self.limits.notebook is None:
                 raise
@@ -103,7 +105,6 @@ class CellRun:
         finally:
             if widgets := self._widgets.metadata():
                 self.book["metadata"]["widgets"] = widgets
-        self._judge()
 
     async def _begin(self, conversation: Conversation) -> None:
         limit = asyncio.timeout(self.limits.start)

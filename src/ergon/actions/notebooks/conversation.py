@@ -188,6 +188,12 @@ class Conversation:
             return False
         return True
 
+    def goodbye(self) -> None:
+        """Ask the kernel to end; the request goes out though the conversation is over."""
+        control = self.client.connect_control()
+        self.session.send(control, self.session.msg("shutdown_request", {"restart": False}))
+        control.close()
+
     async def interrupt(self) -> None:
         """Interrupt what the kernel runs."""
         await asyncio.to_thread(self._kernel.interrupt)

@@ -12,7 +12,8 @@ from typing import Literal, Protocol, cast
 
 from ergon.adapters.executors.failures import Failure, Result, packed
 from ergon.adapters.executors.messages import Answer, Ask, Compute, Computed, Facts, Message, Tell
-from ergon.ports import Context
+from ergon.adapters.kernels.spawned import SpawnedKernels
+from ergon.ports import Context, Kernels
 
 
 class Send(Protocol):
@@ -44,6 +45,10 @@ class ProxyContext(Context):
     def reply(self, message: Answer | Compute) -> None:
         """Take what the parent says to a question, from another thread."""
         self._replies[message.number].put(message)
+
+    @property
+    def kernels(self) -> Kernels:
+        return SpawnedKernels()  # a kernel has to die with the process that uses it, which is this one
 
     # ---- stopping
 

@@ -12,8 +12,8 @@ from collections.abc import Callable
 import psutil
 import pytest
 
-from ergon.actions import leash
-from ergon.actions.leash import Leash, _Guard, await_end, end_group
+from ergon import leash
+from ergon.leash import Leash, _Guard, await_end, end_group
 
 
 def spawn(held: Leash, *argv: str) -> subprocess.Popen[bytes]:
@@ -110,7 +110,7 @@ def test_the_guard_lives_through_signals_to_its_session() -> None:
 def test_a_fork_lets_go_of_the_guard() -> None:
     program = """
 import os, subprocess, sys
-from ergon.actions.leash import Leash, _guard
+from ergon.leash import Leash, _guard
 child = subprocess.Popen(["sleep", "100"], start_new_session=True)
 _guard.hold(child.pid)
 pid = os.fork()

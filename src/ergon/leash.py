@@ -160,6 +160,18 @@ class Leash:
             self._writer = -1
 
 
+def hold(group: int) -> None:
+    """Have a process group killed when this process dies, though it was not started here."""
+    if _CAN_GUARD:
+        _guard.hold(group)
+
+
+def release(group: int) -> None:
+    """Let a group be that was held, because it has ended."""
+    if _CAN_GUARD:
+        _guard.release(group)
+
+
 def end_group(pid: int, *, force: bool = False) -> None:
     """Ask a session's processes to end, or kill them; nothing happens if they are gone."""
     with contextlib.suppress(ProcessLookupError, PermissionError):

@@ -1,0 +1,1 @@
+"""Kernels: started now, started ahead, or forked."""

@@ -1,0 +1,1 @@
+"""Forks: a process that has ipykernel and chosen modules loaded, and forks a kernel of itself on request (Linux)."""
