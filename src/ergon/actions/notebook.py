@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib.metadata
 import os
 import shutil
@@ -110,6 +111,12 @@ async def run(
         context=ctx,
     )
     return await aside(job.run, name=f"ergon-notebook-{ctx.step}")
+
+
+@functools.cache
+def _papermill() -> str:
+    """Give the version of papermill whose metadata an executed notebook has."""
+    return importlib.metadata.version("papermill")
 
 
 def _target(context: Context, output: str | None, source: Path, parameters: Mapping[str, object]) -> Path:
@@ -226,8 +233,7 @@ class _Job:
             inject(book, self.parameters, kernel, lambda warning: self.context.log(warning, "warning"))
         if self.report_mode:
             hide_sources(book)
-        version = importlib.metadata.version("papermill")
-        note_run(book, str(self.source), str(self.target), self.parameters, version)
+        note_run(book, str(self.source), str(self.target), self.parameters, _papermill())
         cells = CellRun(
             book=book,
             name=self.name,
@@ -256,25 +262,24 @@ class _Job:
         from ergon.actions.notebooks.handover import note_running
 
         cells.record.begin()
-        try:
-            async with kernel.running(self.context.process_started) as owned:
-                note_running(owned.outputs, running)
-                try:
-                    await cells.execute(owned)
-                except KernelGone:
-                    number = cells.number(cells.at) if cells.at is not None else 0
-                    raise KernelDied(notebook=self.name, cell=number, reason=kernel.last_words()) from None
-        except CellFailed as error:
-            raise CellFailed(
-                notebook=error.notebook,
-                cell=error.cell,
-                line=error.line,
-                error=error.error,
-                output=str(self.target),
-            ) from None
-        finally:
-            cells.record.end()
-            cells.written.write()
+        async with kernel.running(self.context.process_started) as owned:
+            note_running(owned.outputs, running)
+            try:
+                await cells.execute(owned)
+            except KernelGone:
+                number = cells.number(cells.at) if cells.at is not None else 0
+                raise KernelDied(notebook=self.name, cell=number, reason=kernel.last_words()) from None
+            except CellFailed as error:
+                raise CellFailed(
+                    notebook=error.notebook,
+                    cell=error.cell,
+                    line=error.line,
+                    error=error.error,
+                    output=str(self.target),
+                ) from None
+            finally:
+                cells.record.end()
+                cells.written.write()
         self.context.log(f"The executed notebook is {self.target}.")
 
 

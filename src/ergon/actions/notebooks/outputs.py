@@ -35,6 +35,7 @@ class Outputs:
         """Ids of the cells whose outputs go when the next one comes."""
         self._sizes: dict[str, int] = {}
         """Bytes of outputs by the cell's id."""
+        self._total = 0
 
     def take(self, cell: Cell, message: Message, size: int) -> Output | None:
         """Take in a message that belongs to a cell; gives the output that it added or added to, if any."""
@@ -72,7 +73,7 @@ class Outputs:
         for name, outputs in list(self._shown.items()):
             self._shown[name] = [output for output in outputs if id(output) not in gone]
         cell["outputs"].clear()
-        self._sizes.pop(cell["id"], None)
+        self._total -= self._sizes.pop(cell["id"], 0)
 
     def _put(self, cell: Cell, kind: str, content: Message, size: int) -> Output | None:
         display = (content.get("transient") or {}).get("display_id") if kind in _DATA else None
@@ -93,7 +94,8 @@ class Outputs:
 
     def _count(self, cell: Cell, size: int) -> None:
         self._sizes[cell["id"]] = self._sizes.get(cell["id"], 0) + size
-        if sum(self._sizes.values()) > self._limit:
+        self._total += size
+        if self._total > self._limit:
             raise ActionFailed(
                 f"The outputs of the notebook are larger than {self._limit / 1e6:g} MB.",
                 hint="Write what is large to a file, or hand it out with `ergon.output`.",
