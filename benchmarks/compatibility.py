@@ -34,7 +34,7 @@ papermill.execute_notebook(source, target, kernel_name=kernel or None, **options
 _ALIKE = (
     (re.compile(r"\x1b\[[0-9;]*m"), ""),
     (re.compile(r"0x[0-9a-f]{6,}"), "ADDRESS"),
-    (re.compile(r"\b[0-9a-f]{32}\b"), "ID"),
+    (re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])"), "ID"),
     (re.compile(r"\d{4}-\d\d-\d\dT[0-9:.]+Z"), "TIME"),
     (re.compile(r"/tmp/ipykernel_\d+/\d+\.py"), "CELL"),
 )
