@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from tests.semantics import deeds
 from tests.semantics.deeds import fail_step, flaky_step, gate_step, give_step, ran
 
@@ -216,6 +217,24 @@ def test_s50_a_race_that_was_won_is_left_alone(bench: Bench) -> None:
     again = run.retry()
     assert (again.status, again.output("race")) == ("succeeded", 1)
     assert ran(run.id, "race.good") == 1
+
+
+@pytest.mark.parametrize("spared", [gate_step("after", 2), {**gate_step("after", 2), "validate": [{"that": False}]}])
+def test_s50_a_race_that_was_won_before_a_cancel_stays_won(bench: Bench, spared: Step) -> None:
+    """S39: also if a cancel came while what is to run always still ran in it."""
+    runners = [give_step("good", 1), gate_step("slow"), {**spared, "needs": [{"step": "good", "on": "always"}]}]
+    run = bench.start(
+        [{"id": "race", "wait_for": "any", "parallel": runners}, give_step("next", "{{ steps.race.output }}")]
+    )
+    run.until_step("race.after", "running")
+    run.send("cancel")
+    run.until(lambda: run.state.stopping == "cancel")
+    bench.gates["after"].open()
+    assert run.wait().status == "cancelled"
+    again = run.resume()
+    assert (again.status, again.output("next")) == ("succeeded", 1)
+    assert again.status_of("race.slow") == "cancelled"
+    assert (ran(run.id, "race.good"), [event.data["winner"] for event in again.events("race_won")]) == (1, ["good"])
 
 
 def test_s50_a_race_that_was_lost_is_run_again(bench: Bench) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from ergon.engine.recovery import How, Reopening, cuts, followers, runs_again
-from ergon.engine.verdict import called_for
+from ergon.engine.verdict import called_for, lost_a_race
 from ergon.model.graph import Body, Graph, Node, references_of
 from ergon.model.states import BodyState, RunState, StepState, StepStatus
 
@@ -112,14 +112,14 @@ class Editing:
             changed = True
         if changed and (old.stopping == "timeout" or old.winner or called_for(old)):
             found.again = found.changed = True
-        elif changed and old.bodies:
+        elif (changed and old.bodies) or (old.winner and old.status is StepStatus.CANCELLED):
             found.inner = inner
         elif (self.takes_up and runs_again(old, self.how)) or old.path in self.undone:
             found.again = True
 
     def _bodies(self, old: StepState, node: Node, plan: Reopening) -> bool:
         over = old.status is StepStatus.SUCCEEDED and self.how != "retry"
-        takes_up = self.takes_up and not over and not called_for(old)
+        takes_up = self.takes_up and not over and not called_for(old) and not lost_a_race(old)
         # A child workflow's steps stand under its own definition, which is the same here, and read its own names.
         editing = replace(self, takes_up=takes_up, names=self.names if node.bodies else frozenset())
         changed = False

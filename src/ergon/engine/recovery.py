@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from typing import Literal
 
-from ergon.engine.verdict import called_for
+from ergon.engine.verdict import called_for, lost_a_race
 from ergon.model.graph import Body
 from ergon.model.states import BodyState, RunState, RunStatus, StepState, StepStatus
 
@@ -83,7 +83,9 @@ def plan_body(body: BodyState, how: How, undone: frozenset[str], plan: Reopening
     inside: dict[int, Reopening] = {}
     for child in body.children:
         inner = Reopening()
-        if _goes_on_inside(child, how, undone) and _plan_inside(child, how, undone, inner):
+        goes_on = _goes_on_inside(child, how, undone)
+        # A race that was won stays so (S39): what cancelled it kept it only from its end.
+        if goes_on and (_plan_inside(child, how, undone, inner) or (child.winner and child.status is _CANCELLED)):
             inside[child.node.index] = inner
         elif runs_again(child, how) or child.path in undone:
             own.add(child.node.index)
@@ -127,7 +129,7 @@ def cuts(step: StepState, index: int, plan: Reopening) -> bool:
 
 
 def _goes_on_inside(step: StepState, how: How, undone: frozenset[str]) -> bool:
-    if not step.bodies or called_for(step):
+    if not step.bodies or called_for(step) or (lost_a_race(step) and not undone):
         return False
     if step.status in (_FAILED, _CANCELLED):
         return step.stopping != "timeout"
@@ -138,8 +140,10 @@ def _goes_on_inside(step: StepState, how: How, undone: frozenset[str]) -> bool:
 
 def runs_again(step: StepState, how: How) -> bool:
     """Say whether a resume or retry runs a step again for its own sake."""
+    if lost_a_race(step):
+        return False
     if step.status is _CANCELLED:
-        return step.body.stopping != "race"
+        return True
     if step.status is not _FAILED:
         return False
     return how == "retry" or not step.node.step.optional

@@ -118,6 +118,12 @@ def _ran_spared(step: StepState, body: BodyState) -> bool:
     return step.status in (_SUCCEEDED, _FAILED) and step.node.handles and spared(step.node, body)
 
 
+def lost_a_race(step: StepState) -> bool:
+    """Say whether another step won the race that a step was in, so that nothing of it is wanted any more."""
+    owner = step.body.owner
+    return bool(owner and owner.winner) and not may_be_spared(step.node, step.body, "race")
+
+
 def called_for(step: StepState) -> bool:
     """Say whether a step has failed and waits for what stands in for it (S31)."""
     return step.wait is not None and step.wait.why == "stand_in"

@@ -41,8 +41,23 @@ def run_again(state: RunState, event: Event) -> None:
             _reclose(state.steps[path])
     for path, index in cast(dict[str, int], data.get("cut", {})).items():
         _cut(state, state.steps[path], index)
+    for path in cast(list[str], data.get("open", [])):
+        _go_on_stopping(state.steps[path])
     if state.root is not None:
         state.root.status, state.root.stopping = "open", ""
+
+
+def _go_on_stopping(step: StepState) -> None:
+    """Let a race that was won go on to end, as it did before something cancelled it."""
+    for body in (step.bodies or {}).values() if step.winner else ():
+        body.stopping = "race"
+
+
+def _undecide(step: StepState) -> None:
+    """Forget that a step won a race, since it has to run again."""
+    owner = step.body.owner
+    if owner is not None and owner.winner == step.node.id:
+        owner.winner = ""
 
 
 def rebuild(state: RunState, body: BodyState, new: Body) -> None:
@@ -115,6 +130,7 @@ def reset(state: RunState, step: StepState) -> None:
         step.once = None  # what it journaled on its way counts for another attempt at the same, and for nothing else
     if step.status is not StepStatus.PENDING:
         move(state, step, StepStatus.PENDING)
+    _undecide(step)
     forget_result(state, step)
     step.spent_before = step.attempt
 
@@ -152,8 +168,9 @@ def reopen(state: RunState, step: StepState, at: float) -> None:
         step.limit = step.limit[0], at + step.limit[0] - state.rested
     step.error = step.ended_at = step.output = None
     step.ended_seq = 0
-    step.gathers = step.winner = step.reason = step.stopping = ""
+    step.gathers = step.reason = step.stopping = ""
     step.tolerated = step.done = False
+    _undecide(step)
 
 
 # ---- the items of a list that is made anew (S51) -------------------------------------------------------------------
