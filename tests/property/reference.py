@@ -260,6 +260,7 @@ class Scope:
                 self.validate(step, settled.value)
         except StepFailed as failure:
             settled.status, settled.output, settled.error = "failed", [], failure.type
+            settled.tolerated = False  # S26: failed items make a run partial where the block succeeds, in spite of them
         return settled
 
     # ---- actions (S32, S33) --------------------------------------------------------------------------------------
