@@ -237,6 +237,22 @@ def test_s50_a_race_that_was_won_before_a_cancel_stays_won(bench: Bench, spared:
     assert (ran(run.id, "race.good"), [event.data["winner"] for event in again.events("race_won")]) == (1, ["good"])
 
 
+def test_s50_a_race_that_is_won_while_it_is_cancelled_stays_won(bench: Bench) -> None:
+    """S29: the first success in the journal wins, whatever stops the race."""
+    held = {**gate_step("held", 1), "needs": [{"step": "off", "on": "always"}]}
+    runners = [{**give_step("off"), "enabled": False}, held, give_step("late", 2, needs=["held"])]
+    run = bench.start([{"id": "race", "wait_for": "any", "parallel": runners}])
+    run.until_step("race.held", "running")
+    run.send("cancel")
+    run.until(lambda: run.state.stopping == "cancel")
+    bench.gates["held"].open()
+    assert run.wait().status == "cancelled"
+    again = run.resume()
+    assert (again.status, again.output("race")) == ("succeeded", 1)
+    assert (ran(run.id, "race.late"), again.status_of("race.late")) == (0, "cancelled")
+    assert [event.data["winner"] for event in again.events("race_won")] == ["held"]
+
+
 def test_s50_a_race_that_was_lost_is_run_again(bench: Bench) -> None:
     race = {"id": "race", "wait_for": "any", "parallel": [flaky_step("a", 1), flaky_step("b", 2)]}
     run = bench.run([race])

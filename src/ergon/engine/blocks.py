@@ -368,11 +368,15 @@ class Blocks:
     # ---- ending --------------------------------------------------------------------------------------------------
 
     def raced(self, step: StepState) -> None:
-        """Let a step win the race that its block is, if it is the first: at once, before another one ends (S29)."""
+        """Let a step win the race that its block is, if it is the first: at once, before another one ends (S29).
+
+        Also where the race is being stopped: the first success in the journal is what a resume goes on with.
+        """
         owner = step.body.owner
-        if owner is not None and not owner.winner and not step.body.stopping:
+        if owner is not None and not owner.winner:
             self._journal.emit(e.RACE_WON, owner.path, 0, {"winner": step.node.id})
-            self._do.stop(step.body, "race")
+            if not step.body.stopping:
+                self._do.stop(step.body, "race")
 
     def body_settled(self, body: BodyState) -> None:
         """Close a body whose steps have all ended, and let its block go on."""

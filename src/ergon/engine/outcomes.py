@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from ergon.engine.attempts import Outcome
 from ergon.engine.conductor import Conductor
 from ergon.engine.failure import next_delay
-from ergon.engine.verdict import spared
+from ergon.engine.verdict import lost_a_race, spared
 from ergon.errors import ActionFailed, ErgonError, Timeout
 from ergon.model import events as e
 from ergon.model.directives import Break, Child, Wait
@@ -43,7 +43,7 @@ class Outcomes:
             self._journal.emit(e.STEP_LOGGED, step.path, step.attempt, {"lines": outcome.lines})
         for warning in outcome.warnings:
             self._journal.emit(e.STEP_WARNED, step.path, step.attempt, {"message": warning})
-        if outcome.cancelled or (step.body.stopping == "race" and not spared(step.node, step.body)):
+        if outcome.cancelled or lost_a_race(step):
             self._cancelled(step, outcome.cancelled or "another one was decisive")
         elif outcome.error is not None:
             data = {} if outcome.inputs is None else {"inputs": outcome.inputs}
