@@ -253,6 +253,18 @@ def test_s50_a_race_that_is_won_while_it_is_cancelled_stays_won(bench: Bench) ->
     assert [event.data["winner"] for event in again.events("race_won")] == ["held"]
 
 
+def test_s50_an_optional_step_whose_stand_in_was_cancelled_runs_again(bench: Bench) -> None:
+    """S31: it failed only because the cancel kept its stand-in from it."""
+    steps = [fail_step("a", optional=True, on_error={"step": "instead"}), gate_step("instead", 7)]
+    run = bench.start([*steps, give_step("b", "{{ steps.a.output }}")])
+    run.until_step("instead", "running")
+    run.send("cancel")
+    assert (run.wait().status, run.status_of("a")) == ("cancelled", "failed")
+    bench.gates["instead"].open()
+    again = run.resume()
+    assert (again.status, again.status_of("a"), again.output("b")) == ("succeeded", "succeeded", 7)
+
+
 def test_s50_a_race_that_was_lost_is_run_again(bench: Bench) -> None:
     race = {"id": "race", "wait_for": "any", "parallel": [flaky_step("a", 1), flaky_step("b", 2)]}
     run = bench.run([race])

@@ -146,7 +146,15 @@ def runs_again(step: StepState, how: How) -> bool:
         return True
     if step.status is not _FAILED:
         return False
-    return how == "retry" or not step.node.step.optional
+    return how == "retry" or not step.node.step.optional or _was_not_handled(step)
+
+
+def _was_not_handled(step: StepState) -> bool:
+    """Say whether a step failed only because a stop kept what handles its failure from it (S31)."""
+    on_error = step.node.step.on_error
+    if on_error is None:
+        return False
+    return on_error.continues or step.body.children[step.node.stand_in].status is _CANCELLED
 
 
 def followers(body: Body, changed: Iterable[int]) -> set[int]:
