@@ -370,10 +370,11 @@ class Blocks:
     def raced(self, step: StepState) -> None:
         """Let a step win the race that its block is, if it is the first: at once, before another one ends (S29).
 
-        Also where the race is being stopped: the first success in the journal is what a resume goes on with.
+        Also where the race is being stopped: the first success in the journal is what a resume goes on with, unless
+        it is that of a step that only runs because of the stop.
         """
         owner = step.body.owner
-        if owner is not None and not owner.winner:
+        if owner is not None and not owner.winner and not step.spared:
             self._journal.emit(e.RACE_WON, owner.path, 0, {"winner": step.node.id})
             if not step.body.stopping:
                 self._do.stop(step.body, "race")

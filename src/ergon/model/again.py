@@ -156,7 +156,7 @@ def forget_result(state: RunState, step: StepState) -> None:
     step.kept = False
     step.code = ""
     step.reason = step.gathers = step.winner = step.origin = step.stopping = ""
-    step.cached = step.tolerated = step.done = False
+    step.cached = step.tolerated = step.done = step.spared = False
     step.tested = -1
 
 

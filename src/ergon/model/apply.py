@@ -193,6 +193,7 @@ def _step_started(state: RunState, event: Event) -> None:
     move(state, step, _RUNNING)
     step.wait = None
     if step.started_at is None:
+        step.spared = bool(step.body.stopping)
         step.started_at, step.rested_before = event.at, state.rested
     if step.node.kind == "action":
         step.attempt = event.attempt

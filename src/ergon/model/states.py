@@ -169,6 +169,8 @@ class StepState:
     """Whether a loop test said to end."""
     limit: tuple[float, float] | None = None
     """A block's time limit in seconds, and when it ends; what the run rests later is still to be added (S36)."""
+    spared: bool = False
+    """Whether it was started in a body that was being stopped, since it is to run whatever happens."""
     slot: bool = False
     """Whether it holds one of the run's slots: an action that runs (S25)."""
     kept: bool = False
